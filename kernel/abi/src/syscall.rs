@@ -1,0 +1,163 @@
+//! Native syscall numbers.
+//!
+//! `syscall` with the number in `rax`, arguments in `rdi rsi rdx r10 r8 r9`, the result in `rax` (−1..−4095: −errno);
+//! `rcx` and `r11` are lost. Numbers start at [`BASE`], far from Linux's; any other number is reflected to the handler
+//! that the process set with [`REFLECT_SET`], or fails with ENOSYS.
+//!
+//! In the comments: `fd` is an index of the process's handle table; a pointer is a user address; times are nanoseconds,
+//! a timeout of [`FOREVER`] waits for ever.
+
+/// The first native number.
+pub const BASE: u64 = 0x8000;
+/// A timeout or deadline that never comes.
+pub const FOREVER: u64 = u64::MAX;
+
+macro_rules! syscalls {
+    ($($number:literal $name:ident $doc:literal)*) => {
+        $(#[doc = $doc] pub const $name: u64 = BASE + $number;)*
+        /// (number, name) of every native syscall.
+        pub const NAMES: &[(u64, &str)] = &[$((BASE + $number, stringify!($name)),)*];
+    };
+}
+
+syscalls! {
+    // Handles
+    0 GETPID "`() -> pid`: also what a null syscall costs."
+    1 GETPPID "`() -> pid` of the parent, 1 once it is gone."
+    2 GETTID "`() -> tid`"
+    3 CLOSE "`(fd)`: close(2)."
+    4 DUP "`(fd, least, flags O_CLOEXEC) -> fd`: F_DUPFD."
+    5 DUP3 "`(old, new, flags O_CLOEXEC) -> fd`: dup3(2)."
+    6 FCNTL "`(fd, command, arg)`: F_GETFD, F_SETFD, F_GETFL, F_SETFL; others are EINVAL."
+    7 CLOSE_RANGE "`(first, last, flags)`: close_range(2); CLOSE_RANGE_CLOEXEC (4) marks instead."
+    8 READ "`(fd, buffer, len) -> bytes`"
+    9 WRITE "`(fd, buffer, len) -> bytes`"
+    10 PREAD "`(fd, buffer, len, offset) -> bytes`"
+    11 PWRITE "`(fd, buffer, len, offset) -> bytes`"
+    12 READV "`(fd, *iovec, count, offset or u64::MAX) -> bytes`"
+    13 WRITEV "`(fd, *iovec, count, offset or u64::MAX) -> bytes`"
+    14 LSEEK "`(fd, offset, whence) -> offset`"
+    15 OPENAT "`(dirfd or AT_FDCWD, path, path_len, flags, mode) -> fd`"
+    16 DUP_NAMED "`(fd, name, name_len, flags O_CLOEXEC) -> fd`: the scheme makes a new handle from this one (Redox's dup with a path)."
+    17 CALL "`(fd, *CallArgs) -> result`: any operation of crate::call on an open handle."
+    18 PATH_CALL "`(dirfd, path, path_len, *CallArgs) -> result`: an operation on a path; the payload is the path, `CallArgs::input` must be empty."
+    19 PATH_CALL2 "`(*PathPair, *CallArgs) -> result`: an operation on two paths of one scheme (rename, link); EXDEV across schemes."
+    20 GETCWD "`(buffer, len) -> bytes` without a final NUL; ERANGE."
+    21 FCHDIR "`(fd)`"
+    22 FD_PATH "`(fd, buffer, len) -> bytes`: the path under which it was opened (what /proc/self/fd shows)."
+
+    // Ports: the server's side of calls
+    24 PORT_CREATE "`(flags O_CLOEXEC) -> fd`: a port; map its region with MMAP (layout in crate::call)."
+    25 REPLY_RECEIVE "`(port, completions, flags, timeout) -> requests`: answers with that many completion entries of the region, then waits for requests (0 with RECEIVE_NOWAIT or after the timeout)."
+    26 WINDOW_COPY "`(port, tag, *WindowCopy) -> bytes`: copies between a window of a held request and the server's memory."
+    27 TAKE_FD "`(port, tag, index, flags) -> fd`: a file descriptor that came with a request."
+    28 CALLER_INFO "`(port, tag, *CallerInfo)`"
+    29 HANDLE_READY "`(port, handle, set, clear)`: readiness bits (EPOLL*) of a handle the server opened."
+    30 HANDLE_ATTACH "`(port, handle, object fd or -1, size)`: reads and maps of the handle are served from the object."
+    31 SCHEME_REGISTER "`(name, name_len, port)`: serves /scheme/NAME from this port; needs RIGHT_SCHEME. EEXIST while another port serves it."
+    32 SCHEME_RESERVE "`(name, name_len, flags)`: the name outlives its server: opens wait for the next one; flags 0 gives the reservation up. Needs RIGHT_SCHEME."
+
+    // Memory
+    36 MMAP "`(addr, len, prot, flags, fd, offset) -> addr`: mmap(2)."
+    37 MUNMAP "`(addr, len)`"
+    38 MPROTECT "`(addr, len, prot)`"
+    39 MREMAP "`(addr, old_len, new_len, flags, new_addr) -> addr`"
+    40 MADVISE "`(addr, len, advice)`: MADV_DONTNEED and MADV_FREE act, the known rest is taken as a hint."
+    41 MSYNC "`(addr, len, flags)`"
+    42 OBJECT_CREATE "`(size, flags ObjectFlags) -> fd`: a memory object."
+    43 OBJECT_SLICE "`(fd, offset, len, flags) -> fd`: a view of a page-aligned part of an object; OBJECT_READ_ONLY gives up writing."
+    44 OBJECT_PHYS "`(fd, offset, *u64, count) -> count`: physical addresses of the (pinned) pages, for DMA; needs RIGHT_DEVICE."
+    45 OBJECT_PAGER "`(object, port, cookie)`: the port supplies this object's absent pages (PAGE_IN) and gets dirty ones (PAGE_OUT)."
+    46 OBJECT_SUPPLY "`(object, offset, buffer, len, status) -> bytes`: the pager's answer; status != 0 is an errno for those who wait."
+    47 OBJECT_CLEAN "`(object, offset, len, *u64, max) -> count`: takes the dirty pages' offsets and write-protects them."
+    48 OBJECT_EVICT "`(object, offset, len) -> pages`: drops clean pages, unmapping them everywhere."
+    49 MLOCK "`(addr, len, on)`: brings pages in; pages are never swapped out."
+    50 MINCORE "`(addr, len, *u8)`"
+
+    // Processes and threads
+    54 SPACE_CREATE "`(flags O_CLOEXEC) -> fd`: an empty address space."
+    55 SPACE_MAP "`(space, *MapArgs) -> addr`"
+    56 SPACE_WRITE "`(space, addr, buffer, len) -> bytes`: fills mapped memory of it, whatever its protection, while no process runs in it."
+    57 SPACE_EXEC "`(space, *StartArgs)`: the calling process goes on in that space: other threads end, close-on-exec handles close. Does not return."
+    58 PROCESS_CREATE "`(*ProcessArgs) -> pid`: a child process in that space."
+    59 FORK "`(flags) -> 0 or pid`: a copy-on-write copy of the calling process with this thread only."
+    60 THREAD_CREATE "`(*ThreadArgs) -> tid`"
+    61 THREAD_EXIT "`()`: ends this thread; clears and wakes its clear_tid word."
+    62 EXIT "`(status)`: ends the process, all its threads; status as exit(2)'s, or EXIT_SIGNAL | signal."
+    63 WAIT "`(kind, id, *WaitResult, options) -> pid or 0`: waitid(2)'s semantics."
+    64 PIDFD_OPEN "`(pid, flags) -> fd`: readable once the process has ended."
+    65 SET_CLEAR_TID "`(addr)`: set_tid_address(2)."
+    66 SET_ROBUST_LIST "`(head, len)`: set_robust_list(2)."
+    67 SET_FS_BASE "`(addr)`"
+    68 YIELD "`()`"
+    69 SET_AFFINITY "`(tid or 0, mask)`: a mask of CPUs, bit 0 is CPU 0."
+    70 GET_AFFINITY "`(tid or 0) -> mask`"
+    71 SET_PRIORITY "`(tid or 0, priority 0..=31)`: higher runs first; above 16 needs RIGHT_PRIORITY."
+    72 CPU_COUNT "`() -> count`"
+    73 LIMIT "`(resource, *new or 0, *old or 0)`: getrlimit/setrlimit of the calling process, struct rlimit."
+    74 RIGHTS_DROP "`(mask) -> rights left`: gives up rights for ever, for this process and its children."
+    75 SET_CREDENTIALS "`(*Credentials)`: needs RIGHT_CREDENTIALS."
+    76 GET_CREDENTIALS "`(*Credentials)`"
+    77 SET_NAME "`(pointer, len)`: the thread's name, 15 bytes at the most."
+    78 PROCESS_USAGE "`(who 0 self, -1 children; *Usage)`"
+    79 REFLECT_SET "`(handler)`: where a non-native syscall number goes: rcx = return address, r11 = flags, all else untouched. 0 = ENOSYS."
+    80 KILL "`(pid, signal)`: kill(2) for one process; pid 0 and negative ones are procd's. Signal 0 probes."
+    81 TGKILL "`(pid, tid, signal)`"
+    82 SIGQUEUE "`(pid, tid or 0, signal, *SigInfo)`"
+    83 GETPGID "`(pid or 0) -> pgid`"
+    84 SETPGID "`(pid or 0, pgid or 0)`"
+    85 SETSID "`() -> sid`"
+    86 GETSID "`(pid or 0) -> sid`"
+
+    // Signals
+    88 SIGNAL_SETUP "`(trampoline) -> address of this thread's SignalPage`: maps it on the first call; see crate::signal."
+    89 SIGNAL_DELIVER "`()`: looks at pending against mask again: after unblocking."
+    90 SIGNAL_SUSPEND "`(mask)`: sigsuspend(2): always EINTR."
+    91 SIGNAL_TAKE "`(set, timeout, *SigInfo) -> signal`: sigtimedwait(2); a zero timeout takes what is pending, EAGAIN."
+    92 SIGNAL_FD "`(fd or -1, mask, flags) -> fd`: signalfd4(2)."
+
+    // Waiting and time
+    96 POLL "`(*pollfd, count, timeout, *sigmask or 0) -> ready`"
+    97 EVENT_CREATE "`(flags) -> fd`: epoll_create1(2)."
+    98 EVENT_CTL "`(epfd, op, fd, *epoll_event)`"
+    99 EVENT_WAIT "`(epfd, *epoll_event, max, timeout, *sigmask or 0) -> count`"
+    100 EVENTFD "`(initial, flags) -> fd`"
+    101 TIMER_CREATE "`(clock, flags) -> fd`: timerfd_create(2)."
+    102 TIMER_SET "`(fd, flags, *itimerspec, *itimerspec or 0)`"
+    103 TIMER_GET "`(fd, *itimerspec)`"
+    104 CLOCK_GET "`(clock) -> ns`: for clocks that the time page has not (CPU time)."
+    105 CLOCK_SET "`(ns)`: the realtime clock; needs RIGHT_TIME."
+    106 SLEEP "`(clock, flags TIMER_ABSTIME, ns, *remaining ns or 0)`"
+    107 FUTEX_WAIT "`(addr, value, bitset, deadline, flags FutexFlags)`: EAGAIN, ETIMEDOUT, EINTR."
+    108 FUTEX_WAKE "`(addr, count, bitset, flags) -> woken`"
+    109 FUTEX_REQUEUE "`(addr, wake, requeue, addr2, value, flags) -> woken + requeued`: FUTEX_CMP_REQUEUE."
+    110 FUTEX_WAKE_OP "`(addr, wake, wake2, addr2, encoded op, flags) -> woken`"
+
+    // Pipes and sockets
+    114 PIPE "`(*[i32; 2], flags)`: pipe2(2)."
+    115 SOCKETPAIR "`(type, protocol, *[i32; 2])`: AF_UNIX; type with SOCK_CLOEXEC, SOCK_NONBLOCK."
+    116 SENDMSG "`(fd, *msghdr, flags) -> bytes`"
+    117 RECVMSG "`(fd, *msghdr, flags) -> bytes`"
+    118 SHUTDOWN "`(fd, how)`"
+    119 SOCKET_OPTION "`(fd, level, name, buffer, *len, set) `: get/setsockopt(2) of kernel sockets."
+
+    // Names and the rest
+    122 NS_BIND "`(prefix, prefix_len, scheme, scheme_len)`: adds a prefix to this process's namespace; needs RIGHT_NAMESPACE."
+    123 NS_RESTRICT "`(list, len)`: keeps only these NUL-separated prefixes; an empty list is the null namespace."
+    124 ENTROPY "`(buffer, len ≤ 256) -> bytes`: from the CPU's generator and timing jitter; the seed of rand."
+    125 LOG "`(level, text, len)`: a line of the kernel log."
+    126 POWER "`(what, status)`: power off, reboot, or leave the VM with a status; needs RIGHT_POWER."
+}
+
+/// One more than the greatest native number.
+pub const END: u64 = BASE + 127;
+
+/// [`REPLY_RECEIVE`]: do not wait for requests.
+pub const RECEIVE_NOWAIT: u64 = 1;
+
+/// [`POWER`]: turn the machine off.
+pub const POWER_OFF: u64 = 0;
+/// [`POWER`]: start again.
+pub const POWER_REBOOT: u64 = 1;
+/// [`POWER`]: leave the virtual machine through its debug-exit device with the status (one byte), else power off.
+pub const POWER_EXIT_VM: u64 = 2;
