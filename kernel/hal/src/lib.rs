@@ -15,8 +15,10 @@
 //! 5. `context::init_cpu(stack)`: makes the running flow (on the given stack) this CPU's current context;
 //! 6. `acpi`, `apic`, `time`, `irq`, then [`Kernel::main`].
 //!
-//! Another CPU comes from `smp`'s trampoline with the final page tables and a stack, runs `cpu::init_ap(id)`,
-//! `context::init_cpu(stack)`, `apic::init_cpu()`, and calls [`Kernel::cpu_main`].
+//! Another CPU comes from `smp`'s trampoline with the final page tables and the stack `context::idle_stack(id)` (a range,
+//! the same one on every call for this CPU), runs `cpu::init_ap(id)`, `context::init_cpu(stack)`, `apic::init_cpu()`, and calls
+//! [`Kernel::cpu_main`]. `cpu::{count, start_others, send_resched}` are `smp`'s; shootdown interrupts go out by
+//! `apic::send_ipi(cpu, apic::vector::SHOOTDOWN)`.
 //!
 //! Traps: `trap` calls `irq::dispatch(vector)` for vectors from 32 on, `smp::on_nmi()` for an NMI, and
 //! `debug::kernel_fault` for an exception in the kernel that no fix-up covers.
@@ -58,7 +60,7 @@ pub mod user;
 mod kernel;
 
 pub use boot::{BootInfo, Framebuffer, MemoryKind, MemoryRegion, PhysRange};
-pub use debug::{exit_vm, power_off, reboot};
+pub use debug::{Level, exit_vm, power_off, reboot};
 #[doc(hidden)]
 pub use kernel::glue;
 pub use kernel::{Exception, Kernel, UserRegs};
