@@ -1,0 +1,10 @@
+//! What is compiled: the kernel, the C library, the bootstrap program and the programs of an image.
+
+pub mod bootstrap;
+pub mod debian;
+pub mod elf;
+pub mod kernel;
+pub mod libc;
+pub mod stamp;
+pub mod symbols;
+pub mod userland;

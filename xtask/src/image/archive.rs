@@ -1,0 +1,234 @@
+//! The initial tree as one archive: the kernel's boot module.
+
+use super::config::{Config, Content, Install, Node, relative};
+use super::cpio::{Align, Archive};
+use crate::build::libc::Backend;
+use crate::build::stamp::Stamp;
+use crate::build::{bootstrap, debian, kernel, libc, symbols, userland};
+use crate::progress::{Step, note};
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Where libc.so.6 is in an image. The dynamic loader's path, which is fixed by the ABI, is a link to it.
+const LIBC: &str = "lib/x86_64-linux-gnu/libc.so.6";
+const LOADER: &str = "lib64/ld-linux-x86-64.so.2";
+
+/// What a boot needs.
+pub struct Image {
+    /// The kernel's ELF file.
+    pub kernel: PathBuf,
+    /// The boot module.
+    pub module: PathBuf,
+    /// The host's unstripped copy of each program and library, by its absolute path in the image.
+    pub programs: BTreeMap<String, PathBuf>,
+}
+
+/// A thing to be archived.
+enum Item {
+    Node(Node),
+    /// A file that was built or fetched, with its permission bits.
+    Built(u32, PathBuf),
+}
+
+/// Builds everything that the config `name` wants, and its archive.
+pub fn build(workspace: &Workspace, name: &str) -> Result<Image> {
+    let config = Config::load(&workspace.root().join("distro/config"), name)?;
+    let kernel = kernel::build(workspace)?;
+    let mut programs = build_programs(workspace, &config)?;
+    let libc = match workspace.package(libc::PACKAGE) {
+        Some(_) => Some(libc::build(workspace, Backend::Ochre)?),
+        None => None,
+    };
+
+    let mut items = BTreeMap::new();
+    for (path, file) in &programs {
+        items.insert(path.clone(), Item::Built(0o755, file.clone()));
+    }
+    if let Some(libc) = &libc {
+        items.insert(LIBC.to_owned(), Item::Built(0o755, libc.clone()));
+        items.insert(LOADER.to_owned(), Item::Node(Node::Link(format!("/{LIBC}"))));
+        programs.insert(LIBC.to_owned(), libc.clone());
+    }
+    for (path, node) in &config.nodes {
+        let item = match node {
+            Node::File(mode, Content::Debian(package, member)) => {
+                let dir = debian::unpacked(workspace, package, &[])?;
+                let file = real_file(&dir, member).with_context(|| format!("in Debian's {package}"))?;
+                programs.insert(path.clone(), file.clone());
+                Item::Built(*mode, file)
+            }
+            node => Item::Node(node.clone()),
+        };
+        items.insert(path.clone(), item);
+    }
+
+    let module = workspace.target_dir("image")?.join(format!("{name}.cpio"));
+    let bootstrap = match workspace.package(bootstrap::PACKAGE) {
+        Some(_) => Some(bootstrap::build(workspace)?),
+        None => {
+            note(format!("no package `{}` yet: the kernel will boot alone", bootstrap::PACKAGE));
+            None
+        }
+    };
+    let mut stamp = Stamp::new(&module);
+    let files = items.values().filter_map(Item::host_file);
+    for file in [Some(kernel.as_path()), bootstrap.as_deref()].into_iter().flatten().chain(files) {
+        stamp.file(file)?;
+    }
+    for source in &config.sources {
+        stamp.file(source)?;
+    }
+    stamp.text(&items.keys().cloned().collect::<Vec<_>>().join("\n"));
+    if !stamp.is_fresh() {
+        let _step = Step::start(format!("packing the image {name}"));
+        write(&module, &kernel, bootstrap.as_deref(), &items)?;
+        stamp.save()?;
+    }
+    let programs = programs.into_iter().map(|(path, file)| (format!("/{path}"), file)).collect();
+    Ok(Image { kernel, module, programs })
+}
+
+/// Builds the config's packages and returns each program's file by its path in the image.
+fn build_programs(workspace: &Workspace, config: &Config) -> Result<BTreeMap<String, PathBuf>> {
+    let mut names = Vec::new();
+    let mut wanted = Vec::new();
+    for (name, install) in &config.packages {
+        let Some(package) = workspace.package(name) else {
+            note(format!("the workspace has no package `{name}`: left out of the image"));
+            continue;
+        };
+        names.push(name.as_str());
+        match (install, package.bins.as_slice()) {
+            (Install::One(path), [bin]) => wanted.push((bin, path)),
+            (Install::One(_), bins) => bail!("package `{name}` has {} programs; give a path for each", bins.len()),
+            (Install::Each(paths), bins) => {
+                for (bin, path) in paths {
+                    if !bins.contains(bin) {
+                        bail!("package `{name}` has no program `{bin}`");
+                    }
+                    wanted.push((bin, path));
+                }
+            }
+        }
+    }
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let dir = userland::build(workspace, &names)?;
+    wanted.into_iter().map(|(bin, path)| Ok((relative(path)?, dir.join(bin)))).collect()
+}
+
+/// The file of a Debian package, links followed within it. Debian's libraries are links to versioned names.
+fn real_file(dir: &Path, member: &str) -> Result<PathBuf> {
+    let file = std::fs::canonicalize(dir.join(member)).with_context(|| format!("no file /{member}"))?;
+    if !file.starts_with(std::fs::canonicalize(dir)?) {
+        bail!("/{member} leads out of the package");
+    }
+    Ok(file)
+}
+
+impl Item {
+    /// The host's file that this is made from.
+    fn host_file(&self) -> Option<&Path> {
+        match self {
+            Item::Built(_, file) | Item::Node(Node::File(_, Content::Source(file))) => Some(file),
+            Item::Node(_) => None,
+        }
+    }
+}
+
+fn write(module: &Path, kernel: &Path, bootstrap: Option<&Path>, items: &BTreeMap<String, Item>) -> Result<()> {
+    // A VM that is running may have the old file open.
+    let new = module.with_extension("new");
+    let file = File::create(&new).with_context(|| format!("cannot write {}", new.display()))?;
+    let mut archive = Archive::new(BufWriter::new(file), Align::Page);
+    if let Some(bootstrap) = bootstrap {
+        bytes(&mut archive, "boot/bootstrap", 0o644, &bootstrap::flatten(bootstrap)?)?;
+    }
+    bytes(&mut archive, "boot/kernel.sym", 0o644, &symbols::encode(&symbols::read(kernel)?)?)?;
+    let mut made = vec![String::new()];
+    parents(&mut archive, &mut made, "boot/kernel.sym")?;
+    // Sorted, so that a folder that was asked for comes before what is in it.
+    for (path, item) in items {
+        parents(&mut archive, &mut made, path)?;
+        match item {
+            Item::Node(Node::Directory(mode)) => {
+                if !made.contains(path) {
+                    archive.directory(path, *mode)?;
+                    made.push(path.clone());
+                }
+            }
+            Item::Node(Node::Link(target)) => archive.symlink(path, target)?,
+            Item::Node(Node::File(mode, Content::Data(data))) => bytes(&mut archive, path, *mode, data.as_bytes())?,
+            Item::Node(Node::File(mode, Content::Source(file))) | Item::Built(mode, file) => {
+                host_file(&mut archive, path, *mode, file)?;
+            }
+            Item::Node(Node::File(_, Content::Debian(package, _))) => bail!("{package} was not fetched"),
+        }
+    }
+    archive.finish()?;
+    std::fs::rename(&new, module).with_context(|| format!("cannot write {}", module.display()))
+}
+
+fn bytes<W: Write>(archive: &mut Archive<W>, path: &str, mode: u32, data: &[u8]) -> Result<()> {
+    archive.file(path, mode, u64::try_from(data.len())?, data)
+}
+
+fn host_file<W: Write>(archive: &mut Archive<W>, path: &str, mode: u32, file: &Path) -> Result<()> {
+    let open = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
+    archive.file(path, mode, open.metadata()?.len(), open)
+}
+
+/// Adds the folders above `path` that are not in `made`.
+fn parents<W: Write>(archive: &mut Archive<W>, made: &mut Vec<String>, path: &str) -> Result<()> {
+    for (end, _) in path.match_indices('/') {
+        let parent = &path[..end];
+        if !made.iter().any(|known| known == parent) {
+            archive.directory(parent, 0o755)?;
+            made.push(parent.to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Copies `module` to `out` and appends the tree below the host's folder `dir` as /mnt/put.
+pub fn with_put(module: &Path, dir: &Path, out: &Path) -> Result<()> {
+    std::fs::copy(module, out).with_context(|| format!("cannot write {}", out.display()))?;
+    let file = File::options().append(true).open(out)?;
+    let mut archive = Archive::new(BufWriter::new(file), Align::Page);
+    put(&mut archive, dir, "mnt/put")?;
+    archive.finish()?;
+    Ok(())
+}
+
+fn put<W: Write>(archive: &mut Archive<W>, from: &Path, to: &str) -> Result<()> {
+    let problem = || format!("cannot read {}", from.display());
+    let meta = std::fs::symlink_metadata(from).with_context(problem)?;
+    let mode = meta.permissions().mode() & 0o7777;
+    if meta.is_symlink() && to != "mnt/put" {
+        let target = std::fs::read_link(from).with_context(problem)?;
+        archive.symlink(to, target.to_str().with_context(|| format!("{} is not UTF-8", target.display()))?)
+    } else if from.is_dir() {
+        archive.directory(to, mode)?;
+        let mut names = std::fs::read_dir(from)
+            .with_context(problem)?
+            .map(|entry| Ok(entry?.file_name()))
+            .collect::<Result<Vec<_>>>()
+            .with_context(problem)?;
+        names.sort();
+        for name in names {
+            let text = name.to_str().with_context(|| format!("{} is not UTF-8", name.display()))?;
+            put(archive, &from.join(&name), &format!("{to}/{text}"))?;
+        }
+        Ok(())
+    } else if meta.is_file() && to != "mnt/put" {
+        host_file(archive, to, mode, from)
+    } else {
+        bail!("{} is neither a file nor a folder nor a link", from.display())
+    }
+}

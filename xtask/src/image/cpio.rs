@@ -1,0 +1,193 @@
+//! Writing cpio archives in the "newc" format.
+//!
+//! Format: Linux's Documentation/driver-api/early-userspace/buffer-format.rst. In an aligned archive the data of every
+//! file that has any starts on a page of the archive, so that the kernel can map it where it lies. The room before it is
+//! made with NULs after the entry's name: the name is what stands before the first one.
+
+use anyhow::{Context, Result, ensure};
+use std::io::{Read, Write};
+
+/// The file type bits of a mode, as in stat(2).
+const S_IFDIR: u32 = 0o040_000;
+const S_IFREG: u32 = 0o100_000;
+const S_IFLNK: u32 = 0o120_000;
+
+const HEADER: u64 = 110;
+const PAGE: u64 = 4096;
+const TRAILER: &str = "TRAILER!!!";
+
+/// Where the data of files starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// On a multiple of 4, as the format asks. Linux reads only such archives: it takes no name longer than a path.
+    Word,
+    /// On a page.
+    Page,
+}
+
+/// An archive that is being written.
+pub struct Archive<W> {
+    out: W,
+    align: Align,
+    /// How much has been written.
+    offset: u64,
+    inode: u32,
+}
+
+impl<W: Write> Archive<W> {
+    /// Starts an archive at the beginning of `out`, or at a multiple of the page size.
+    pub fn new(out: W, align: Align) -> Archive<W> {
+        Archive { out, align, offset: 0, inode: 0 }
+    }
+
+    /// Adds a folder. `path` has no leading slash, here and below; `mode` is only the permission bits.
+    pub fn directory(&mut self, path: &str, mode: u32) -> Result<()> {
+        self.entry(path, S_IFDIR | mode, 2, 0, Align::Word)
+    }
+
+    /// Adds a symbolic link.
+    pub fn symlink(&mut self, path: &str, target: &str) -> Result<()> {
+        let len = u64::try_from(target.len())?;
+        self.entry(path, S_IFLNK | 0o777, 1, len, Align::Word)?;
+        self.write(target.as_bytes())?;
+        self.pad(4)
+    }
+
+    /// Adds a regular file of `len` bytes, which `data` must deliver.
+    pub fn file(&mut self, path: &str, mode: u32, len: u64, data: impl Read) -> Result<()> {
+        let align = if len == 0 { Align::Word } else { self.align };
+        self.entry(path, S_IFREG | mode, 1, len, align)?;
+        let copied = std::io::copy(&mut data.take(len), &mut self.out).with_context(|| format!("archiving /{path}"))?;
+        ensure!(copied == len, "/{path} became shorter while it was archived");
+        self.offset += len;
+        self.pad(4)
+    }
+
+    /// Ends the archive, fills up its last page, and hands `out` back: another archive may follow.
+    pub fn finish(mut self) -> Result<W> {
+        self.inode = 0;
+        self.entry(TRAILER, 0, 1, 0, Align::Word)?;
+        self.pad(PAGE)?;
+        self.out.flush()?;
+        Ok(self.out)
+    }
+
+    fn entry(&mut self, path: &str, mode: u32, links: u32, len: u64, align: Align) -> Result<()> {
+        ensure!(!path.is_empty() && !path.starts_with('/'), "`{path}` cannot be the name of an archive's entry");
+        ensure!(!path.contains('\0'), "`{path}` has a NUL in its name");
+        let len32 = u32::try_from(len).with_context(|| format!("/{path} is too large for a cpio archive"))?;
+        let least = self.offset + HEADER + u64::try_from(path.len())? + 1;
+        let data = match align {
+            Align::Word => least.next_multiple_of(4),
+            Align::Page => least.next_multiple_of(PAGE),
+        };
+        let name_size = match align {
+            Align::Word => u64::try_from(path.len())? + 1,
+            Align::Page => data - self.offset - HEADER,
+        };
+        let inode = if path == TRAILER { 0 } else { self.inode + 1 };
+        self.inode = inode;
+        let mut header = String::from("070701");
+        // ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize, check
+        for field in [inode, mode, 0, 0, links, 0, len32, 0, 0, 0, 0, u32::try_from(name_size)?, 0] {
+            header.push_str(&format!("{field:08X}"));
+        }
+        self.write(header.as_bytes())?;
+        self.write(path.as_bytes())?;
+        self.zeros(data - self.offset)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.out.write_all(bytes).context("writing an archive")?;
+        self.offset += u64::try_from(bytes.len())?;
+        Ok(())
+    }
+
+    fn zeros(&mut self, count: u64) -> Result<()> {
+        std::io::copy(&mut std::io::repeat(0).take(count), &mut self.out).context("writing an archive")?;
+        self.offset += count;
+        Ok(())
+    }
+
+    fn pad(&mut self, to: u64) -> Result<()> {
+        self.zeros(self.offset.next_multiple_of(to) - self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// An entry as read back: name, mode, data, and where the data starts.
+    type Entry = (String, u32, Vec<u8>, usize);
+
+    fn read(archive: &[u8]) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        let mut at = 0;
+        loop {
+            let field =
+                |i: usize| u32::from_str_radix(str::from_utf8(&archive[at + 6 + 8 * i..][..8]).unwrap(), 16).unwrap();
+            assert_eq!(&archive[at..at + 6], b"070701");
+            let (mode, len, name_size) = (field(1), field(6) as usize, field(11) as usize);
+            let name = archive[at + 110..][..name_size].split(|b| *b == 0).next().unwrap();
+            let data = (at + 110 + name_size).next_multiple_of(4);
+            if name == TRAILER.as_bytes() {
+                return entries;
+            }
+            let name = String::from_utf8(name.into()).unwrap();
+            entries.push((name, mode, archive[data..data + len].into(), data));
+            at = (data + len).next_multiple_of(4);
+        }
+    }
+
+    #[test]
+    fn holds_folders_links_and_files() {
+        let mut archive = Archive::new(Vec::new(), Align::Page);
+        archive.directory("etc", 0o755).unwrap();
+        archive.file("etc/motd", 0o644, 5, &b"hello"[..]).unwrap();
+        archive.symlink("motd", "etc/motd").unwrap();
+        archive.file("empty", 0o600, 0, &b""[..]).unwrap();
+        let bytes = archive.finish().unwrap();
+        let entries = read(&bytes);
+        let brief: Vec<_> = entries.iter().map(|(name, mode, data, _)| (name.as_str(), *mode, &data[..])).collect();
+        assert_eq!(
+            brief,
+            [
+                ("etc", 0o040_755, &b""[..]),
+                ("etc/motd", 0o100_644, b"hello"),
+                ("motd", 0o120_777, b"etc/motd"),
+                ("empty", 0o100_600, b"")
+            ]
+        );
+    }
+
+    #[test]
+    fn refuses_bad_names_and_short_files() {
+        let mut archive = Archive::new(Vec::new(), Align::Page);
+        assert!(archive.directory("/etc", 0o755).is_err());
+        assert!(archive.directory("", 0o755).is_err());
+        assert!(archive.file("a", 0o644, 2, &b"x"[..]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn data_starts_on_a_page_and_comes_back(
+            files in proptest::collection::vec(("[a-z]{1,200}", proptest::collection::vec(any::<u8>(), 0..9000)), 0..12)
+        ) {
+            let mut archive = Archive::new(Vec::new(), Align::Page);
+            for (name, data) in &files {
+                archive.file(name, 0o644, data.len() as u64, &data[..]).unwrap();
+            }
+            let bytes = archive.finish().unwrap();
+            prop_assert_eq!(bytes.len() % 4096, 0);
+            let entries = read(&bytes);
+            prop_assert_eq!(entries.len(), files.len());
+            for ((name, data), (read_name, _, read_data, at)) in files.iter().zip(&entries) {
+                prop_assert_eq!(name, read_name);
+                prop_assert_eq!(data, read_data);
+                prop_assert!(data.is_empty() || at % 4096 == 0);
+            }
+        }
+    }
+}

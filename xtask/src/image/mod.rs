@@ -1,0 +1,6 @@
+//! The initial tree: what an image holds, and the archive that the kernel gets it in.
+
+pub mod archive;
+pub mod config;
+pub mod cpio;
+pub mod iso;

@@ -1,0 +1,33 @@
+//! The kernel's command line.
+
+/// Makes the word `ochre.run=...` that asks init to run one command: its words, percent-encoded, with NULs (`%00`)
+/// between them.
+pub fn run_word(command: &[String]) -> String {
+    let mut word = String::from("ochre.run=");
+    for (i, arg) in command.iter().enumerate() {
+        if i > 0 {
+            word.push_str("%00");
+        }
+        for byte in arg.bytes() {
+            // Everything else may mean something to GRUB or to who splits the command line.
+            if byte.is_ascii_alphanumeric() || b"/._-+:,@".contains(&byte) {
+                word.push(char::from(byte));
+            } else {
+                word.push_str(&format!("%{byte:02X}"));
+            }
+        }
+    }
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodes_what_is_not_plain() {
+        let command = ["/bin/echo", "a b", "50%", "$x\"é"].map(str::to_owned);
+        assert_eq!(run_word(&command), "ochre.run=/bin/echo%00a%20b%0050%25%00%24x%22%C3%A9");
+        assert_eq!(run_word(&["a".into(), String::new()]), "ochre.run=a%00");
+    }
+}

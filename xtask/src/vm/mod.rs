@@ -1,0 +1,8 @@
+//! Virtual machines: how they are described, run, and what comes out of them.
+
+pub mod cmdline;
+pub mod console;
+pub mod machine;
+pub mod monitor;
+pub mod outcome;
+pub mod run;
