@@ -9,7 +9,7 @@ pub(crate) mod port {
     use core::arch::asm;
 
     macro_rules! access {
-        ($in:ident, $out:ident, $type:ty, $reg:literal, $name:literal) => {
+        ($in:ident, $out:ident, $type:ty, $reg:tt, $name:literal) => {
             #[doc = concat!("Reads ", $name, " from a port.")]
             ///
             /// # Safety

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::apic::{self, vector};
 use crate::cpu::{self, MAX_CPUS};
 use crate::layout::{PAGE, phys_to_virt};
-use crate::{Level, acpi, boot, context, debug, glue, log, time};
+use crate::{Level, acpi, boot, context, debug, glue, time};
 
 unsafe extern "C" {
     safe static __trampoline_start: u8;
@@ -49,21 +49,21 @@ pub(crate) fn start_others() {
         return;
     }
     let Some(page) = install_trampoline() else {
-        log!(Level::Warn, "smp: no usable memory below 640 KiB for the other CPUs to start in");
+        crate::log!(Level::Warn, "smp: no usable memory below 640 KiB for the other CPUs to start in");
         return;
     };
     for apic_id in others {
         // xAPIC mode addresses 8 bits, of which 255 means everybody.
         if count() == MAX_CPUS || apic_id >= 255 {
-            log!(Level::Warn, "smp: CPU with APIC id {apic_id} left out: more than {MAX_CPUS} CPUs, or beyond xAPIC's reach");
+            crate::log!(Level::Warn, "smp: CPU with APIC id {apic_id} left out: more than {MAX_CPUS} CPUs, or beyond xAPIC's reach");
             continue;
         }
         if !start(apic_id, page) {
-            log!(Level::Warn, "smp: CPU with APIC id {apic_id} does not answer");
+            crate::log!(Level::Warn, "smp: CPU with APIC id {apic_id} does not answer");
         }
     }
     boot::forget_identity_map();
-    log!(Level::Info, "smp: {} CPUs run", count());
+    crate::log!(Level::Info, "smp: {} CPUs run", count());
 }
 
 /// Copies the real-mode code to a page below 640 KiB; returns the page's number.
@@ -135,5 +135,5 @@ pub(crate) fn on_nmi() {
     if STOP.load(Ordering::SeqCst) {
         debug::halt();
     }
-    log!(Level::Warn, "NMI on CPU {}", cpu::id());
+    crate::log!(Level::Warn, "NMI on CPU {}", cpu::id());
 }

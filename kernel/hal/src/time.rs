@@ -6,7 +6,7 @@
 //! Sources: Intel SDM volume 3 sections 11.5.4 and 18.17, volume 2 CPUID; ACPI 6.5 section 4.8.3.3; Motorola MC146818A.
 
 use core::arch::x86_64::{__cpuid, _rdtsc};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cpu::{self, MAX_CPUS};
 use crate::io::port;

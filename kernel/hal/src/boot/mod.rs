@@ -13,7 +13,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 pub use info::{BootInfo, Framebuffer, MemoryKind, MemoryRegion, PhysRange};
 
 use crate::debug::Level;
-use crate::{acpi, apic, context, cpu, glue, irq, layout, log, mem, serial, time};
+use crate::{acpi, apic, context, cpu, glue, irq, layout, mem, serial, time};
 
 global_asm!(include_str!("entry.s"), options(att_syntax));
 
@@ -42,10 +42,10 @@ extern "C" fn __ochre_boot(loader: u32, info: u64) -> ! {
     let tables = paging::build(info);
     ROOT.store(tables.root, Ordering::Release);
     cpu::init_bsp();
-    log!(Level::Info, "boot: by {}, command line \"{}\"", info.loader, info.cmdline);
+    crate::log!(Level::Info, "boot: by {}, command line \"{}\"", info.loader, info.cmdline);
     for region in info.memory {
         let PhysRange { start, len } = region.range;
-        log!(Level::Debug, "memory: {start:#014x}..{:#014x} {:?}", start + len, region.kind);
+        crate::log!(Level::Debug, "memory: {start:#014x}..{:#014x} {:?}", start + len, region.kind);
     }
     mem::init(info, &[layout::image_phys(), LOW_MEMORY, tables.used]);
     crate::paging::init(tables.root);
@@ -54,7 +54,7 @@ extern "C" fn __ochre_boot(loader: u32, info: u64) -> ! {
     apic::init();
     irq::init();
     time::init();
-    log!(
+    crate::log!(
         Level::Info,
         "boot: {} MiB free, {} CPUs, TSC {} kHz",
         mem::stats().free_frames * layout::PAGE >> 20,
