@@ -1,0 +1,30 @@
+//! Namespaces, randomness, the kernel log and power.
+
+use super::{sys, unit};
+use ochre_abi::Result;
+
+/// Adds a prefix to this process's namespace; needs RIGHT_NAMESPACE.
+pub fn ns_bind(prefix: &[u8], scheme: &[u8]) -> Result<()> {
+    unit(sys!(NS_BIND, prefix.as_ptr(), prefix.len(), scheme.as_ptr(), scheme.len()))
+}
+
+/// Keeps only these NUL-separated prefixes; an empty list is the null namespace.
+pub fn ns_restrict(prefixes: &[u8]) -> Result<()> {
+    unit(sys!(NS_RESTRICT, prefixes.as_ptr(), prefixes.len()))
+}
+
+/// Fills up to 256 bytes from the kernel's entropy; how many.
+pub fn entropy(buffer: &mut [u8]) -> Result<usize> {
+    let len = buffer.len().min(256);
+    sys!(ENTROPY, buffer.as_mut_ptr(), len)
+}
+
+/// A line of the kernel log.
+pub fn log(level: u64, line: &[u8]) -> Result<()> {
+    unit(sys!(LOG, level, line.as_ptr(), line.len()))
+}
+
+/// Powers off, reboots, or leaves the VM ([`ochre_abi::syscall::POWER_OFF`] and its neighbours); needs RIGHT_POWER.
+pub fn power(what: u64, status: u64) -> Result<()> {
+    unit(sys!(POWER, what, status))
+}
