@@ -12,8 +12,9 @@ mb2_header:
     .short 1, 1                     # information request, optional: command line, modules, memory map, framebuffer, both RSDPs
     .long 8 + 6 * 4, 1, 3, 6, 8, 14, 15
 .balign 8
-    .short 5, 1                     # framebuffer, optional: any size, 32 bits
-    .long 20, 0, 0, 32
+    # Framebuffer, optional. GRUB takes any other size if it has not this one, but asked for none it picks 24-bit pixels.
+    .short 5, 1
+    .long 20, 1024, 768, 32
 .balign 8
     .short 6, 0                     # modules begin on pages
     .long 8

@@ -55,9 +55,6 @@ struct FramebufferTag {
     bpp: u8,
     kind: u8,
     _reserved: [u8; 2],
-    red: [u8; 2],
-    green: [u8; 2],
-    blue: [u8; 2],
 }
 
 /// Reads the information at `info`; `None` if it is damaged or tells no memory map.
@@ -119,14 +116,19 @@ fn memory_map(out: &mut Gathered, body: u64, end: u64) -> Option<()> {
 
 fn framebuffer(body: u64, end: u64) -> Option<Framebuffer> {
     let tag: FramebufferTag = within(body, end)?;
-    (tag.kind == RGB).then(|| Framebuffer {
+    if tag.kind != RGB {
+        return None;
+    }
+    // Position and size of red, green and blue.
+    let colours: [[u8; 2]; 3] = within(body + size_of::<FramebufferTag>() as u64, end)?;
+    Some(Framebuffer {
         phys: u64::from(tag.phys_high) << 32 | u64::from(tag.phys_low),
         width: tag.width,
         height: tag.height,
         pitch: tag.pitch,
         bpp: tag.bpp,
-        red: tag.red.into(),
-        green: tag.green.into(),
-        blue: tag.blue.into(),
+        red: colours[0].into(),
+        green: colours[1].into(),
+        blue: colours[2].into(),
     })
 }
