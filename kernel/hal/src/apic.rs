@@ -6,7 +6,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::cpu::{self, MAX_CPUS};
 use crate::layout::phys_to_virt;
-use crate::{acpi, io::msr};
+use crate::acpi;
 
 /// Vectors that hal uses itself; devices get those from 0x40 to 0xdf.
 pub(crate) mod vector {
@@ -75,7 +75,7 @@ fn write(offset: usize, value: u32) {
 pub(crate) fn init() {
     let phys = acpi::local_apic().unwrap_or_else(|| {
         // SAFETY: every x86-64 CPU has this MSR.
-        unsafe { msr::read(BASE_MSR) & BASE_ADDRESS }
+        unsafe { cpu::rdmsr(BASE_MSR) & BASE_ADDRESS }
     });
     assert!(phys < 1 << 32, "the local APIC is at {phys:#x}, above 4 GiB");
     REGISTERS.store(phys_to_virt(phys) as u64, Ordering::Relaxed);
@@ -86,11 +86,11 @@ pub(crate) fn init() {
 pub(crate) fn init_cpu() {
     // SAFETY: puts the APIC into xAPIC mode at its address; from x2APIC mode the way leads over "disabled" (SDM 11.12.5).
     unsafe {
-        let base = msr::read(BASE_MSR);
+        let base = cpu::rdmsr(BASE_MSR);
         if base & BASE_X2APIC != 0 {
-            msr::write(BASE_MSR, base & !(BASE_X2APIC | BASE_ENABLE));
+            cpu::wrmsr(BASE_MSR, base & !(BASE_X2APIC | BASE_ENABLE));
         }
-        msr::write(BASE_MSR, base & !BASE_X2APIC | BASE_ENABLE);
+        cpu::wrmsr(BASE_MSR, base & !BASE_X2APIC | BASE_ENABLE);
     }
     IDS[cpu::id()].store(own_id(), Ordering::Release);
     write(TASK_PRIORITY, 0);
@@ -139,7 +139,7 @@ fn command(target: u32, low: u32) {
 /// Interrupts another CPU; nothing happens if it was not started.
 pub(crate) fn send_ipi(cpu: usize, vector: u8) {
     if let Some(id) = id_of(cpu) {
-        cpu::counters(cpu::id()).ipis.fetch_add(1, Ordering::Relaxed);
+        cpu::count_up(&cpu::this().counters.ipis);
         command(id, ASSERT | u32::from(vector));
     }
 }

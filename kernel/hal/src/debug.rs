@@ -113,15 +113,17 @@ fn print_backtrace(out: &mut Console, at: Option<usize>, frame: usize) {
     backtrace_from(frame, &mut |address| print(address, true));
 }
 
-/// Which step of dying this machine is in, so that a fault on the way does not start over for ever.
-static DYING: AtomicU8 = AtomicU8::new(0);
+/// The CPU that ends the machine, plus one.
+static DYING: AtomicUsize = AtomicUsize::new(0);
 
-/// Stops the other CPUs and lets the first caller go on; a second failure, of the panic path itself, ends at once.
+/// Stops the other CPUs. The first CPU that fails goes on; others that fail meanwhile stop, and a second failure of the
+/// first one, of the panic path itself, ends at once.
 fn begin_dying() {
-    match DYING.fetch_add(1, Ordering::SeqCst) {
-        0 => smp::stop_others(),
-        1 => {}
-        _ => exit_vm(FAILED),
+    let me = cpu::id() + 1;
+    match DYING.compare_exchange(0, me, Ordering::SeqCst, Ordering::SeqCst) {
+        Ok(_) => smp::stop_others(),
+        Err(first) if first == me => exit_vm(FAILED),
+        Err(_) => halt(),
     }
 }
 

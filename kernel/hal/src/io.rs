@@ -39,31 +39,6 @@ pub(crate) mod port {
     access!(in32, out32, u32, "eax", "a 32-bit word");
 }
 
-/// Model-specific registers.
-pub(crate) mod msr {
-    use core::arch::asm;
-
-    /// Reads a register.
-    ///
-    /// # Safety
-    /// The CPU has the register; else this is a general-protection fault.
-    pub unsafe fn read(register: u32) -> u64 {
-        let (low, high): (u32, u32);
-        // SAFETY: the caller's promise; the instruction touches nothing but its registers.
-        unsafe { asm!("rdmsr", in("ecx") register, out("eax") low, out("edx") high, options(nomem, nostack, preserves_flags)) };
-        u64::from(high) << 32 | u64::from(low)
-    }
-
-    /// Writes a register.
-    ///
-    /// # Safety
-    /// The CPU has the register, and what the value makes the CPU do breaks no rule of the kernel.
-    pub unsafe fn write(register: u32, value: u64) {
-        // SAFETY: the caller's promise. Memory is not assumed untouched: a register can change what it means.
-        unsafe { asm!("wrmsr", in("ecx") register, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack, preserves_flags)) };
-    }
-}
-
 /// Ports that hal drives itself and hands to nobody: (first, length).
 const OWN: &[(u16, u16)] = &[
     (0x00, 0x20),  // DMA controller 1: could write anywhere in memory

@@ -4,7 +4,6 @@
 //! (which line an ISA interrupt is on), Intel 8259A.
 
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
 
 use crate::apic::{self, vector};
 use crate::layout::phys_to_virt;
@@ -220,7 +219,7 @@ impl Drop for Msi {
 /// What an interrupt (a vector from 32 on) does; called by `trap` with interrupts off. Acknowledges first, since the
 /// kernel may switch to another thread in its handlers.
 pub(crate) fn dispatch(vector: u8) {
-    cpu::counters(cpu::id()).interrupts.fetch_add(1, Ordering::Relaxed);
+    cpu::count_up(&cpu::this().counters.interrupts);
     match vector {
         vector::TIMER => {
             apic::end_of_interrupt();

@@ -8,8 +8,8 @@
 //!
 //! The boot path (`boot`, from either loader's 32-bit entry to long mode) runs, on the bootstrap CPU and in this order:
 //!
-//! 1. `boot` fills [`BootInfo`] and replaces the first page tables by the final kernel half (`boot::paging`);
-//! 2. `cpu::init_bsp()`: per-CPU area (GS), GDT, TSS, IDT, syscall MSRs, CR0/CR4/XCR0 — without heap or frames;
+//! 1. `cpu::init_bsp()`: per-CPU area (GS), GDT, TSS, IDT, syscall MSRs, CR0/CR4/XCR0 — without heap or frames;
+//! 2. `boot` fills [`BootInfo`] and replaces the first page tables by the final kernel half (`boot::paging`);
 //! 3. `mem::init(&'static BootInfo, &[PhysRange])`: every usable frame but the reserved ranges goes to the allocator; the heap works from here;
 //! 4. `paging::init(root)`: takes over the kernel's page-table root and fills the top-level entries that all address spaces share;
 //! 5. `context::init_cpu(stack)`: makes the running flow (on the given stack) this CPU's current context;

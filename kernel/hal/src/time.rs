@@ -226,8 +226,10 @@ fn measure() -> Measured {
     let wanted = (reference.hz() / 100) as u32;
     let mut polls = 0;
     while reference.ticks(reference0, reference.read()) < wanted && polls < 1_000_000 {
-        // Port reads leave a virtual machine; a longer pause between them costs no accuracy.
-        (0..1000).for_each(|_| core::hint::spin_loop());
+        // Port reads, and `pause` too, leave a virtual machine; plain work between them costs no accuracy.
+        for i in 0..10_000 {
+            core::hint::black_box(i);
+        }
         polls += 1;
     }
     let (reference1, tsc1, timer1) = reference.edge();

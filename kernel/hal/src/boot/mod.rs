@@ -33,6 +33,7 @@ pub(crate) fn stack() -> core::ops::Range<usize> {
 #[unsafe(no_mangle)] // SAFETY: only entry.s names this symbol
 extern "C" fn __ochre_boot(loader: u32, info: u64) -> ! {
     serial::init();
+    cpu::init_bsp();
     let gathered = match loader {
         1 => pvh::read(info),
         _ => multiboot2::read(info),
@@ -41,7 +42,6 @@ extern "C" fn __ochre_boot(loader: u32, info: u64) -> ! {
     let info = info::publish(gathered);
     let tables = paging::build(info);
     ROOT.store(tables.root, Ordering::Release);
-    cpu::init_bsp();
     crate::log!(Level::Info, "boot: by {}, command line \"{}\"", info.loader, info.cmdline);
     for region in info.memory {
         let PhysRange { start, len } = region.range;
