@@ -1,7 +1,7 @@
 //! A kernel that tries hal out and ends the machine with status 33 (all is well) or 37 (a panic says what is not).
 //!
-//! Words on the command line choose more: `panic`, `fault` and `overflow` make it die in that way, after which the log must show
-//! a backtrace and the exit status must be 37; `cpus=N` says how many CPUs must come up.
+//! Words on the command line choose more: `panic` and `overflow` (of the stack) make it die in that way, after which the log must
+//! show a backtrace and the exit status must be 37; `off` and `reboot` end with status 0; `cpus=N` says how many CPUs must come up.
 
 #![no_std]
 #![no_main]
@@ -42,6 +42,12 @@ impl Kernel for SelfTest {
             log!(Level::Info, "{}", deep(0));
         }
         log!(Level::Info, "selftest: passed");
+        if word("off") {
+            ochre_hal::power_off();
+        }
+        if word("reboot") {
+            ochre_hal::reboot();
+        }
         exit_vm(0x10)
     }
 
