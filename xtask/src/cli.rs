@@ -10,9 +10,9 @@ use std::time::Duration;
 /// Each command finds or installs what it needs on the host (as root; otherwise it prints the apt-get command), builds
 /// what has changed, and keeps everything it makes below target/.
 ///
-/// Start with `cargo xtask exec -- /bin/stdcheck`.
+/// A first try:  cargo xtask exec -- /bin/stdcheck
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100, verbatim_doc_comment)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -22,33 +22,67 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Boot a virtual machine, run one command in it, and end with its exit status.
+    /// Build everything and boot it with the console on this terminal
+    ///
+    /// The guest's serial console is connected to the terminal; Ctrl-A X ends the machine, Ctrl-A H tells more keys.
+    /// There is no desktop yet: it comes with a later version, in a window of its own.
+    Run(RunArgs),
+    /// Boot a virtual machine, run one command in it, and end with its exit status
+    ///
+    /// Standard output is what the command writes, as it comes; everything else goes to standard error. The command's
+    /// standard input is empty. Exit statuses of our own: 124 when the time was up, 125 when the guest died; then the
+    /// end of its serial log is shown, and where the whole is.
+    ///
+    /// Examples:
+    ///
+    ///     cargo xtask exec -- /bin/stdcheck
+    ///     cargo xtask exec --smp 4 --iso uefi -- /bin/stdcheck
+    ///     cargo xtask exec --put ./mine -- /mnt/put/program an-argument
+    #[command(verbatim_doc_comment)]
     Exec(ExecArgs),
+    /// Run all tests: of the crates on this host, and of the system in virtual machines
+    ///
+    /// A system test is a table in tests/system/*.toml. Its log is kept in target/test-logs.
+    Test(TestArgs),
+    /// Measure Ochre beside Debian's Linux kernel, in the same virtual machine
+    ///
+    /// Both run the same binary, /bin/bench, one after the other, while QEMU counts guest time in instructions: then a
+    /// nanosecond is one instruction, and figures repeat exactly. Prints both figures of each row and their ratio; below
+    /// 1.00 Ochre needs less. Behind them stands what else Ochre counted per operation.
+    Bench(BenchArgs),
+    /// Make an ISO for CD or USB stick that boots under BIOS and UEFI
+    Iso(IsoArgs),
+    /// Boot a machine that waits for gdb, and start gdb on the kernel
+    ///
+    /// The machine's log goes to target/vm/gdb/serial.log. Quitting gdb ends the machine.
+    Gdb(GdbArgs),
+    /// Put function, source file and line behind the addresses in a guest's log
+    Symbolise(SymboliseArgs),
 }
 
 /// The options that describe a virtual machine.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "The virtual machine")]
 pub struct MachineArgs {
-    /// The image: a file distro/config/NAME.toml.
+    /// The image: a file distro/config/NAME.toml
     #[arg(long, value_name = "NAME", default_value = "base")]
     pub config: String,
-    /// The number of CPUs.
+    /// The number of CPUs
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     pub smp: u32,
-    /// The memory, as QEMU reads it.
+    /// The memory, as QEMU reads it
     #[arg(long, value_name = "SIZE", default_value = "512M")]
     pub mem: String,
-    /// The CPU, one of QEMU's models; the most able one if not given.
+    /// The CPU, one of QEMU's models; the most able one if not given
     #[arg(long, value_name = "MODEL")]
     pub cpu: Option<String>,
-    /// Count time in instructions, one a nanosecond: slower, but figures repeat exactly. Never uses KVM.
+    /// Count time in instructions, one a nanosecond: slower, but figures repeat exactly. Never uses KVM
     #[arg(long)]
     pub icount: bool,
-    /// Boot from an ISO with GRUB under this firmware, instead of letting QEMU load the kernel.
+    /// Boot from an ISO with GRUB under this firmware, instead of letting QEMU load the kernel
     #[arg(long, value_name = "FIRMWARE")]
     pub iso: Option<Firmware>,
-    /// How much the kernel logs: debug, info or warn.
+    /// How much the kernel logs
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = ["debug", "info", "warn"])]
     pub log: String,
 }
@@ -67,28 +101,103 @@ impl MachineArgs {
     }
 }
 
-/// Boot a virtual machine, run one command in it, and end with its exit status.
-///
-/// Standard output is what the command writes, as it comes; everything else goes to standard error. The command's
-/// standard input is empty. Exit statuses of our own: 124 when the time was up, 125 when the guest died; then the end of
-/// its serial log is shown, and where the whole is.
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// How the machine is made.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Make this folder of the host visible in the guest, as a copy, at /mnt/put
+    #[arg(long, value_name = "DIR")]
+    pub put: Option<PathBuf>,
+}
+
+/// `exec`.
 #[derive(Debug, Args)]
 pub struct ExecArgs {
     /// How the machine is made.
     #[command(flatten)]
     pub machine: MachineArgs,
-    /// Make this folder of the host visible in the guest, as a copy, at /mnt/put.
+    /// Make this folder of the host visible in the guest, as a copy, at /mnt/put
     #[arg(long, value_name = "DIR")]
     pub put: Option<PathBuf>,
-    /// End the machine after so many seconds.
+    /// End the machine after so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     pub timeout: Duration,
-    /// Show the kernel's log on standard error while the machine runs.
+    /// Show the kernel's log on standard error while the machine runs
     #[arg(long)]
     pub console: bool,
-    /// The command and its arguments. Without one, the system is only booted.
+    /// Run the same command on Debian's Linux kernel and C library, in the same virtual machine
+    #[arg(long, conflicts_with = "iso")]
+    pub linux: bool,
+    /// The command and its arguments. Without one, the system is only booted
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+/// `test`.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// Also run what takes long
+    #[arg(long)]
+    pub long: bool,
+    /// Run only tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+}
+
+/// `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The group of measurements, for example `ipc`
+    pub name: String,
+    /// The image that holds /bin/bench
+    #[arg(long, value_name = "NAME", default_value = "base")]
+    pub config: String,
+    /// The number of CPUs
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub smp: u32,
+    /// Measure only Ochre
+    #[arg(long)]
+    pub only_ochre: bool,
+    /// End each of the two machines after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    pub timeout: Duration,
+}
+
+/// `iso`.
+#[derive(Debug, Args)]
+pub struct IsoArgs {
+    /// The image: a file distro/config/NAME.toml
+    #[arg(long, value_name = "NAME", default_value = "base")]
+    pub config: String,
+    /// Where to put the ISO; target/ochre-NAME.iso if not given
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// `gdb`.
+#[derive(Debug, Args)]
+pub struct GdbArgs {
+    /// How the machine is made.
+    #[command(flatten)]
+    pub machine: MachineArgs,
+    /// Only start the machine, and print how to connect a debugger
+    #[arg(long)]
+    pub wait: bool,
+    /// The command that the guest runs
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// `symbolise`.
+#[derive(Debug, Args)]
+pub struct SymboliseArgs {
+    /// The log: a file, or `-` for standard input
+    pub log: PathBuf,
+    /// The image that the guest ran
+    #[arg(long, value_name = "NAME", default_value = "base")]
+    pub config: String,
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -109,7 +218,7 @@ mod tests {
     #[test]
     fn command_keeps_its_own_options() {
         let cli = Cli::try_parse_from(["xtask", "exec", "--smp", "4", "--", "/bin/ls", "--smp", "-l"]).unwrap();
-        let Command::Exec(args) = cli.command;
+        let Command::Exec(args) = cli.command else { panic!("not exec") };
         assert_eq!(args.machine.smp, 4);
         assert_eq!(args.command, ["/bin/ls", "--smp", "-l"]);
     }

@@ -1,20 +1,31 @@
 //! `cargo xtask`: the one tool a person has to know. It builds, boots, tests and measures Ochre.
 
+mod bench;
+mod boot;
 mod build;
 mod cli;
 mod exec;
 mod host;
 mod image;
+mod interactive;
+mod linux;
 mod process;
 mod progress;
+mod report;
+mod scratch;
 mod symbolise;
+mod test;
 mod vm;
 mod workspace;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::{Cli, Command, IsoArgs, SymboliseArgs};
+use image::{archive, iso};
+use scratch::Scratch;
+use std::io::Read;
 use std::process::ExitCode;
+use symbolise::Symboliser;
 use workspace::Workspace;
 
 fn main() -> ExitCode {
@@ -30,6 +41,34 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<i32> {
     let workspace = Workspace::load()?;
     match command {
+        Command::Run(args) => interactive::run(&workspace, args),
         Command::Exec(args) => exec::exec(&workspace, args),
+        Command::Test(args) => test::test(&workspace, args),
+        Command::Bench(args) => bench::bench(&workspace, args),
+        Command::Iso(args) => make_iso(&workspace, args),
+        Command::Gdb(args) => interactive::gdb(&workspace, args),
+        Command::Symbolise(args) => symbolise_log(&workspace, args),
     }
+}
+
+fn make_iso(workspace: &Workspace, args: &IsoArgs) -> Result<i32> {
+    let image = archive::build(workspace, &args.config)?;
+    let default = || workspace.target().join(format!("ochre-{}.iso", args.config));
+    let output = args.output.clone().unwrap_or_else(default);
+    let scratch = Scratch::new(workspace)?;
+    iso::make(&image, &image.module, &boot::cmdline("info", &[]), &scratch.path().join("iso"), &output)?;
+    println!("{}", output.display());
+    Ok(0)
+}
+
+fn symbolise_log(workspace: &Workspace, args: &SymboliseArgs) -> Result<i32> {
+    let image = archive::build(workspace, &args.config)?;
+    let mut log = Vec::new();
+    if args.log.as_os_str() == "-" {
+        std::io::stdin().read_to_end(&mut log)?;
+    } else {
+        log = std::fs::read(&args.log).with_context(|| format!("cannot read {}", args.log.display()))?;
+    }
+    print!("{}", Symboliser::new(&image.kernel, &image.programs).annotate(&vm::console::clean(&log)));
+    Ok(0)
 }

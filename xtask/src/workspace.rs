@@ -23,8 +23,8 @@ pub struct Package {
     pub dir: PathBuf,
     /// The names of its programs.
     pub bins: Vec<String>,
-    /// Whether it has a library that can be tested on the host.
-    pub lib: bool,
+    /// Whether it has unit tests for the host: a target that does not say `test = false`.
+    pub host_tests: bool,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +43,7 @@ struct MetadataPackage {
 struct MetadataTarget {
     name: String,
     kind: Vec<String>,
+    test: bool,
 }
 
 impl Workspace {
@@ -56,13 +57,10 @@ impl Workspace {
         let mut packages = BTreeMap::new();
         for package in metadata.packages {
             let dir = package.manifest_path.parent().context("a manifest without a folder")?.to_owned();
-            let of_kind = |wanted: &[&str]| -> Vec<String> {
-                let fits = |t: &&MetadataTarget| t.kind.iter().any(|k| wanted.contains(&k.as_str()));
-                package.targets.iter().filter(fits).map(|t| t.name.clone()).collect()
-            };
-            let bins = of_kind(&["bin"]);
-            let lib = !of_kind(&["lib", "rlib", "staticlib"]).is_empty();
-            packages.insert(package.name, Package { dir, bins, lib });
+            let is_bin = |target: &&MetadataTarget| target.kind.iter().any(|kind| kind == "bin");
+            let bins = package.targets.iter().filter(is_bin).map(|target| target.name.clone()).collect();
+            let host_tests = package.targets.iter().any(|target| target.test);
+            packages.insert(package.name, Package { dir, bins, host_tests });
         }
         Ok(Workspace { root: root.to_owned(), packages })
     }

@@ -27,7 +27,7 @@ const RUSTFLAGS: &str = "-Crelocation-model=static -Ctarget-feature=+crt-static 
 pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     workspace.require(PACKAGE)?;
     let _step = Step::start("building the bootstrap program");
-    Ok(userland::build_freestanding(workspace, PACKAGE, RUSTFLAGS, &[])?.join(PACKAGE))
+    Ok(userland::build_freestanding(workspace, PACKAGE, RUSTFLAGS)?.join(PACKAGE))
 }
 
 /// A part of the program that is mapped with one protection.

@@ -33,8 +33,11 @@ impl Backend {
 pub fn build(workspace: &Workspace, backend: Backend) -> Result<PathBuf> {
     let package = workspace.require(PACKAGE)?;
     let _step = Step::start("building libc.so.6");
-    let flags = format!("--cfg ochre_backend=\"{}\" -Crelocation-model=pic", backend.name());
-    let archive = userland::build_freestanding(workspace, PACKAGE, &flags, &["--lib"])?.join("librelibc.a");
+    let flags = match backend {
+        Backend::Ochre => "--cfg ochre_backend=\"ochre\"",
+        Backend::Linux => "",
+    };
+    let archive = userland::build_static_library(workspace, PACKAGE, flags)?.join("librelibc.a");
     let output = workspace.target_dir(&format!("libc/{}", backend.name()))?.join("libc.so.6");
     let version_script = package.dir.join("libc.map");
 

@@ -6,6 +6,7 @@ use crate::progress::Step;
 use crate::workspace::{USER_TARGET, Workspace};
 use anyhow::Result;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// rustix is told to go through libc, because Linux's system call numbers in a program cost a detour on Ochre. Frame
 /// pointers make the kernel's backtraces of dying programs possible.
@@ -17,31 +18,35 @@ pub const FREESTANDING: &str = "freestanding";
 /// Builds the programs of `packages` in release mode. They are then in the returned folder, under their names.
 pub fn build(workspace: &Workspace, packages: &[&str]) -> Result<PathBuf> {
     let _step = Step::start("building the programs");
-    cargo_build(workspace, packages, "release", RUSTFLAGS, &[])
+    let mut cargo = cargo(workspace, "build", "release", RUSTFLAGS)?;
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    process::run(&mut cargo)?;
+    Ok(workspace.user_dir("release"))
 }
 
-/// Builds one package with the freestanding profile, further compiler flags and cargo arguments.
-pub fn build_freestanding(workspace: &Workspace, package: &str, flags: &str, args: &[&str]) -> Result<PathBuf> {
-    cargo_build(workspace, &[package], FREESTANDING, &format!("{RUSTFLAGS} {flags}"), args)
+/// Builds a package's program with the freestanding profile and further compiler flags.
+pub fn build_freestanding(workspace: &Workspace, package: &str, flags: &str) -> Result<PathBuf> {
+    let mut cargo = cargo(workspace, "build", FREESTANDING, &format!("{RUSTFLAGS} {flags}"))?;
+    process::run(cargo.args(["--package", package]))?;
+    Ok(workspace.user_dir(FREESTANDING))
 }
 
-fn cargo_build(
-    workspace: &Workspace,
-    packages: &[&str],
-    profile: &str,
-    flags: &str,
-    args: &[&str],
-) -> Result<PathBuf> {
+/// Builds a package's library as a static one with all that it needs, with the freestanding profile and further
+/// compiler flags.
+pub fn build_static_library(workspace: &Workspace, package: &str, flags: &str) -> Result<PathBuf> {
+    let mut cargo = cargo(workspace, "rustc", FREESTANDING, &format!("{RUSTFLAGS} {flags}"))?;
+    process::run(cargo.args(["--lib", "--crate-type", "staticlib", "--package", package]))?;
+    Ok(workspace.user_dir(FREESTANDING))
+}
+
+fn cargo(workspace: &Workspace, command: &str, profile: &str, flags: &str) -> Result<Command> {
     host::ensure(&[host::LINK])?;
     let mut cargo = process::command("cargo");
     cargo
         .current_dir(workspace.root())
         .env("RUSTFLAGS", flags.trim())
-        .args(["build", "--quiet", "--profile", profile, "--target", USER_TARGET])
-        .args(args);
-    for package in packages {
-        cargo.args(["--package", package]);
-    }
-    process::run(&mut cargo)?;
-    Ok(workspace.user_dir(profile))
+        .args([command, "--quiet", "--profile", profile, "--target", USER_TARGET]);
+    Ok(cargo)
 }

@@ -93,6 +93,13 @@ pub fn build(workspace: &Workspace, name: &str) -> Result<Image> {
     Ok(Image { kernel, module, programs })
 }
 
+/// Builds only the programs of the config `name`. Returns the file of each by its absolute path in the image.
+pub fn programs(workspace: &Workspace, name: &str) -> Result<BTreeMap<String, PathBuf>> {
+    let config = Config::load(&workspace.root().join("distro/config"), name)?;
+    let programs = build_programs(workspace, &config)?;
+    Ok(programs.into_iter().map(|(path, file)| (format!("/{path}"), file)).collect())
+}
+
 /// Builds the config's packages and returns each program's file by its path in the image.
 fn build_programs(workspace: &Workspace, config: &Config) -> Result<BTreeMap<String, PathBuf>> {
     let mut names = Vec::new();
@@ -201,12 +208,17 @@ pub fn with_put(module: &Path, dir: &Path, out: &Path) -> Result<()> {
     std::fs::copy(module, out).with_context(|| format!("cannot write {}", out.display()))?;
     let file = File::options().append(true).open(out)?;
     let mut archive = Archive::new(BufWriter::new(file), Align::Page);
-    put(&mut archive, dir, "mnt/put")?;
+    put(&mut archive, dir)?;
     archive.finish()?;
     Ok(())
 }
 
-fn put<W: Write>(archive: &mut Archive<W>, from: &Path, to: &str) -> Result<()> {
+/// Adds the tree below the host's folder `dir` as /mnt/put.
+pub fn put<W: Write>(archive: &mut Archive<W>, dir: &Path) -> Result<()> {
+    put_as(archive, dir, "mnt/put")
+}
+
+fn put_as<W: Write>(archive: &mut Archive<W>, from: &Path, to: &str) -> Result<()> {
     let problem = || format!("cannot read {}", from.display());
     let meta = std::fs::symlink_metadata(from).with_context(problem)?;
     let mode = meta.permissions().mode() & 0o7777;
@@ -223,7 +235,7 @@ fn put<W: Write>(archive: &mut Archive<W>, from: &Path, to: &str) -> Result<()> 
         names.sort();
         for name in names {
             let text = name.to_str().with_context(|| format!("{} is not UTF-8", name.display()))?;
-            put(archive, &from.join(&name), &format!("{to}/{text}"))?;
+            put_as(archive, &from.join(&name), &format!("{to}/{text}"))?;
         }
         Ok(())
     } else if meta.is_file() && to != "mnt/put" {

@@ -6,3 +6,4 @@ pub mod machine;
 pub mod monitor;
 pub mod outcome;
 pub mod run;
+pub mod sink;

@@ -10,6 +10,8 @@ pub enum Outcome {
     Exited(i32),
     /// The time was up.
     TimedOut,
+    /// The kernel met a fault of its own and halted the machine.
+    KernelFault,
     /// The machine ended otherwise, for this reason.
     Died(String),
 }
@@ -18,8 +20,8 @@ pub enum Outcome {
 const SUCCESS: i32 = (0x10 << 1) | 1;
 /// The command ended with another status, which the log tells.
 const FAILURE: i32 = (0x11 << 1) | 1;
-/// The kernel met a fault of its own.
-const KERNEL_FAULT: i32 = (0x12 << 1) | 1;
+/// The kernel met a fault.
+const FAULT: i32 = (0x12 << 1) | 1;
 
 impl Outcome {
     /// Judges by QEMU's exit status and the guest's log.
@@ -30,7 +32,7 @@ impl Outcome {
                 Some(status) => Outcome::Exited(status),
                 None => Outcome::Died("it reported failure, but not with which exit status".into()),
             },
-            Some(KERNEL_FAULT) => Outcome::Died("the kernel met a fault".into()),
+            Some(FAULT) => Outcome::KernelFault,
             Some(0) => Outcome::Died("it reset or powered off without a report (a triple fault does that)".into()),
             _ => Outcome::Died(format!("QEMU ended with {qemu}")),
         }
@@ -41,7 +43,7 @@ impl Outcome {
         match self {
             Outcome::Exited(status) => *status,
             Outcome::TimedOut => 124,
-            Outcome::Died(_) => 125,
+            Outcome::KernelFault | Outcome::Died(_) => 125,
         }
     }
 }

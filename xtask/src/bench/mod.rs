@@ -1,0 +1,81 @@
+//! `cargo xtask bench`: the same binary on Ochre and on Linux, in instructions.
+
+pub mod row;
+mod table;
+
+use crate::boot;
+use crate::cli::BenchArgs;
+use crate::image::archive;
+use crate::linux;
+use crate::progress::{Step, note};
+use crate::report;
+use crate::scratch::Scratch;
+use crate::symbolise::Symboliser;
+use crate::vm::machine::{Boot, Machine};
+use crate::vm::outcome::Outcome;
+use crate::vm::run::{self, Run};
+use crate::vm::sink::Sink;
+use crate::workspace::Workspace;
+use anyhow::{Result, bail};
+use row::Row;
+
+/// The binary that measures. It must run on both systems.
+const PROGRAM: &str = "/bin/bench";
+
+/// Measures and prints the table. Returns the status that xtask ends with.
+pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<i32> {
+    let command = [PROGRAM.to_owned(), args.name.clone()];
+    let image = archive::build(workspace, &args.config)?;
+    let mut symboliser = Symboliser::new(&image.kernel, &image.programs);
+
+    let scratch = Scratch::new(workspace)?;
+    let cmdline = boot::cmdline("warn", &command);
+    let boot = boot::prepare(&image, None, None, &cmdline, scratch.path())?;
+    let ours = measure("Ochre", boot, args, &scratch, &mut symboliser)?;
+    let theirs = if args.only_ochre {
+        Vec::new()
+    } else {
+        let boot = linux::boot(workspace, &image.programs, None, &command, scratch.path())?;
+        measure("Linux", boot, args, &scratch, &mut symboliser)?
+    };
+    println!("{}, {} CPUs, instructions counted as nanoseconds (-icount shift=0)\n", args.name, args.smp);
+    print!("{}", table::table(&ours, &theirs));
+    Ok(0)
+}
+
+fn measure(
+    system: &str,
+    boot: Boot,
+    args: &BenchArgs,
+    scratch: &Scratch,
+    symboliser: &mut Symboliser,
+) -> Result<Vec<Row>> {
+    let _step = Step::start(format!("measuring {system}"));
+    let machine =
+        Machine { boot, smp: args.smp, mem: "512M".into(), cpu: None, icount: true, debugger: false };
+    let how = Run { dir: scratch.path(), timeout: args.timeout, show_console: false };
+    let sink = Sink::default();
+    let finished = run::run(&machine, &how, sink.clone())?;
+    let output = sink.text();
+    if finished.outcome != Outcome::Exited(0) {
+        let log_file = workspace_log(&finished.log_file)?;
+        let reason = report::failure(&finished, symboliser, &log_file, 40)
+            .unwrap_or_else(|| format!("{PROGRAM} ended with status {}", finished.outcome.exit_code()));
+        bail!("measuring {system}: {reason}\nits output:\n{output}");
+    }
+    let (rows, rest) = row::parse(&output);
+    for line in rest {
+        note(format!("{system}: {line}"));
+    }
+    Ok(rows)
+}
+
+/// Copies the log to where it outlives the machine's folder.
+fn workspace_log(log: &std::path::Path) -> Result<std::path::PathBuf> {
+    let kept = match log.parent().and_then(std::path::Path::parent) {
+        Some(dir) => dir.join("serial.log"),
+        None => bail!("a log without a folder"),
+    };
+    std::fs::copy(log, &kept)?;
+    Ok(kept)
+}

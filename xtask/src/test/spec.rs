@@ -1,0 +1,168 @@
+//! What a system test is: a `[[test]]` table in tests/system/*.toml.
+
+use crate::vm::machine::Firmware;
+use anyhow::{Context, Result, bail};
+use regex_lite::Regex;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// A system test: a command, the machine it runs in, and what must come of it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Spec {
+    /// Its name, which no other test has.
+    pub name: String,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// The image.
+    #[serde(default = "base")]
+    pub config: String,
+    /// Runs the command on this host instead of in a machine.
+    #[serde(default)]
+    pub on_host: bool,
+    /// The number of CPUs.
+    #[serde(default = "two")]
+    pub smp: u32,
+    /// The memory's size.
+    #[serde(default = "memory")]
+    pub mem: String,
+    /// Boots from an ISO under this firmware.
+    #[serde(default)]
+    pub iso: Option<Boot>,
+    /// Counts time in instructions.
+    #[serde(default)]
+    pub icount: bool,
+    /// After so many seconds the test has failed.
+    #[serde(default = "minutes")]
+    pub timeout: u64,
+    /// Runs only with `--long`.
+    #[serde(default)]
+    pub long: bool,
+    /// The exit status that the command must have.
+    #[serde(default)]
+    pub status: i32,
+    /// Whether the guest must die of a fault in its kernel instead.
+    #[serde(default)]
+    pub kernel_fault: bool,
+    /// Regular expressions that must each match a part of the output.
+    #[serde(default)]
+    pub output: Vec<String>,
+    /// Regular expressions that must not match any part of the output.
+    #[serde(default)]
+    pub forbidden_output: Vec<String>,
+    /// Regular expressions that must each match a part of the log.
+    #[serde(default)]
+    pub log: Vec<String>,
+    /// Regular expressions that must not match any part of the log.
+    #[serde(default)]
+    pub forbidden_log: Vec<String>,
+    /// For output in the form of /bin/bench: rows that must be there, and their greatest allowed figures.
+    #[serde(default)]
+    pub limits: BTreeMap<String, f64>,
+}
+
+/// The firmware of a test's machine.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Boot {
+    /// SeaBIOS.
+    Bios,
+    /// OVMF.
+    Uefi,
+}
+
+impl From<Boot> for Firmware {
+    fn from(boot: Boot) -> Firmware {
+        match boot {
+            Boot::Bios => Firmware::Bios,
+            Boot::Uefi => Firmware::Uefi,
+        }
+    }
+}
+
+fn base() -> String {
+    "base".into()
+}
+
+fn two() -> u32 {
+    2
+}
+
+fn memory() -> String {
+    "512M".into()
+}
+
+fn minutes() -> u64 {
+    120
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    test: Vec<Spec>,
+}
+
+/// Reads all test files of a folder, in the order of their names.
+pub fn load(dir: &Path) -> Result<Vec<Spec>> {
+    let mut files = Vec::new();
+    if dir.exists() {
+        for entry in std::fs::read_dir(dir).with_context(|| format!("cannot read {}", dir.display()))? {
+            files.push(entry?.path());
+        }
+    }
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    let mut specs: Vec<Spec> = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let tests = parse(&text).with_context(|| format!("in {}", file.display()))?;
+        for spec in tests {
+            if specs.iter().any(|other| other.name == spec.name) {
+                bail!("in {}: there are two tests named `{}`", file.display(), spec.name);
+            }
+            specs.push(spec);
+        }
+    }
+    Ok(specs)
+}
+
+fn parse(text: &str) -> Result<Vec<Spec>> {
+    let file: File = toml::from_str(text)?;
+    for spec in &file.test {
+        let patterns = [&spec.output, &spec.forbidden_output, &spec.log, &spec.forbidden_log];
+        for pattern in patterns.into_iter().flatten() {
+            Regex::new(pattern).with_context(|| format!("the test `{}`: the pattern `{pattern}`", spec.name))?;
+        }
+        if spec.command.is_empty() {
+            bail!("the test `{}` has no command", spec.name);
+        }
+    }
+    Ok(file.test)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_test() {
+        let specs = parse("[[test]]\nname = 'a'\ncommand = ['/bin/a']\niso = 'uefi'\nlimits = { call = 3000 }\n").unwrap();
+        assert_eq!(specs[0].limits["call"], 3000.0);
+        assert!(matches!(specs[0].iso, Some(Boot::Uefi)));
+    }
+
+    #[test]
+    fn refuses_mistakes() {
+        for line in ["outputs = ['x']", "output = ['(']", "command = []", "smp = 'x'"] {
+            let command = if line.starts_with("command") { "" } else { "command = ['a']\n" };
+            assert!(parse(&format!("[[test]]\nname = 'a'\n{command}{line}\n")).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_tests_of_this_repository_are_sound() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/system");
+        load(&dir).unwrap();
+    }
+}

@@ -1,0 +1,214 @@
+//! The system tests: each boots a machine, runs its command there, and looks.
+
+use super::spec::{self, Spec};
+use super::tally::Tally;
+use crate::bench::row;
+use crate::boot;
+use crate::cli::TestArgs;
+use crate::image::archive::{self, Image};
+use crate::process;
+use crate::progress::note;
+use crate::report;
+use crate::symbolise::Symboliser;
+use crate::vm::machine::Machine;
+use crate::vm::outcome::Outcome;
+use crate::vm::run::{self, Finished, Run};
+use crate::vm::sink::Sink;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result};
+use regex_lite::Regex;
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How many machines run at a time.
+const AT_A_TIME: usize = 2;
+/// How much of a log is shown when a test fails.
+const LOG_LINES: usize = 25;
+
+/// Runs the system tests and counts them.
+pub fn run(workspace: &Workspace, args: &TestArgs, tally: &mut Tally) -> Result<()> {
+    let mut specs = spec::load(&workspace.root().join("tests/system"))?;
+    specs.retain(|spec| args.filter.as_ref().is_none_or(|filter| spec.name.contains(filter)));
+    let mut images = BTreeMap::new();
+    let mut queue = Vec::new();
+    for spec in specs {
+        if spec.long && !args.long {
+            tally.skipped.push((spec.name, "takes long; runs with --long".into()));
+            continue;
+        }
+        if !images.contains_key(&spec.config) {
+            images.insert(spec.config.clone(), archive::build(workspace, &spec.config)?);
+        }
+        queue.push(spec);
+    }
+    let total = queue.len();
+    if total > 0 {
+        note(format!("{total} system tests"));
+    }
+    queue.reverse();
+    let queue = Mutex::new(queue);
+    let tally = Mutex::new(tally);
+    std::thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let Some(spec) = queue.lock().unwrap_or_else(PoisonError::into_inner).pop() else { return };
+                    let begin = Instant::now();
+                    let result = one(workspace, &spec, &images[&spec.config]);
+                    let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+                    verdict(&spec, begin.elapsed(), result, &mut tally);
+                }
+            });
+        }
+    });
+    Ok(())
+}
+
+/// Prints the line of a test that has ended, and counts it.
+fn verdict(spec: &Spec, elapsed: Duration, result: Result<()>, tally: &mut Tally) {
+    let seconds = elapsed.as_secs_f64();
+    match result {
+        Ok(()) => {
+            println!("system::{} ... ok ({seconds:.1} s)", spec.name);
+            tally.passed += 1;
+        }
+        Err(error) => {
+            println!("system::{} ... FAILED ({seconds:.1} s)\n{error:#}", spec.name);
+            tally.failed.push(format!("system::{}", spec.name));
+        }
+    }
+}
+
+/// Runs one test. An error tells what is wrong.
+fn one(workspace: &Workspace, spec: &Spec, image: &Image) -> Result<()> {
+    let dir = workspace.target_dir(&format!("test-logs/{}", spec.name))?;
+    if spec.on_host {
+        return on_host(spec, image, &dir);
+    }
+    let cmdline = boot::cmdline("info", &spec.command);
+    let machine = Machine {
+        boot: boot::prepare(image, spec.iso.map(Into::into), None, &cmdline, &dir)?,
+        smp: spec.smp,
+        mem: spec.mem.clone(),
+        cpu: None,
+        icount: spec.icount,
+        debugger: false,
+    };
+    let how = Run { dir: &dir, timeout: Duration::from_secs(spec.timeout), show_console: false };
+    let sink = Sink::default();
+    let finished = run::run(&machine, &how, sink.clone())?;
+    let output = sink.text();
+    std::fs::write(dir.join("output.txt"), &output)?;
+    let mut wrong = ending(spec, &finished.outcome);
+    wrong.extend(contents(spec, &output, &finished.log));
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    anyhow::bail!(explain(&wrong, &output, &finished, &mut Symboliser::new(&image.kernel, &image.programs)))
+}
+
+/// Runs the very binary on the host that the image holds.
+fn on_host(spec: &Spec, image: &Image, dir: &Path) -> Result<()> {
+    let program = &spec.command[0];
+    let file = image.programs.get(program).with_context(|| format!("the image has no program {program}"))?;
+    let mut command = process::command("timeout");
+    command.arg(spec.timeout.to_string()).arg(file).args(&spec.command[1..]).current_dir(dir);
+    let output = command.output().with_context(|| format!("cannot start `{}`", process::shown(&command)))?;
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    std::fs::write(dir.join("output.txt"), &text)?;
+    let mut wrong = Vec::new();
+    if output.status.code() != Some(spec.status) {
+        wrong.push(format!("it ended with {}, not with status {}", output.status, spec.status));
+    }
+    wrong.extend(contents(spec, &text, ""));
+    if wrong.is_empty() { Ok(()) } else { anyhow::bail!("{}\nits output ends so:\n{}", wrong.join("\n"), tail(&text)) }
+}
+
+/// What is wrong about how the guest ended.
+fn ending(spec: &Spec, outcome: &Outcome) -> Vec<String> {
+    match (outcome, spec.kernel_fault) {
+        (Outcome::Exited(status), false) if *status == spec.status => vec![],
+        (Outcome::KernelFault, true) => vec![],
+        (Outcome::Exited(status), true) => vec![format!("it ended with status {status}, not by a fault of the kernel")],
+        (Outcome::Exited(status), false) => vec![format!("it ended with status {status}, not {}", spec.status)],
+        // These are described by the report of the guest's death.
+        (Outcome::TimedOut | Outcome::Died(_) | Outcome::KernelFault, _) => vec!["the command did not end".into()],
+    }
+}
+
+/// What is wrong about output and log.
+fn contents(spec: &Spec, output: &str, log: &str) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let checks = [
+        ("output", output, &spec.output, true),
+        ("output", output, &spec.forbidden_output, false),
+        ("log", log, &spec.log, true),
+        ("log", log, &spec.forbidden_log, false),
+    ];
+    for (name, text, patterns, wanted) in checks {
+        for pattern in patterns {
+            // The patterns were compiled when the test was read.
+            if Regex::new(pattern).is_ok_and(|regex| regex.is_match(text)) != wanted {
+                wrong.push(format!("the {name} {} `{pattern}`", if wanted { "does not match" } else { "matches" }));
+            }
+        }
+    }
+    let (rows, _) = row::parse(output);
+    for (name, limit) in &spec.limits {
+        match rows.iter().find(|row| &row.name == name) {
+            None => wrong.push(format!("no row `{name}`")),
+            Some(row) if row.value > *limit => wrong.push(format!("{name} is {}, above {limit}", row.value)),
+            Some(_) => {}
+        }
+    }
+    wrong
+}
+
+fn explain(wrong: &[String], output: &str, finished: &Finished, symboliser: &mut Symboliser) -> String {
+    let mut text = wrong.join("\n");
+    if !output.is_empty() {
+        text += &format!("\nits output ends so:\n{}", tail(output));
+    }
+    text += "\n";
+    match report::failure(finished, symboliser, &finished.log_file, LOG_LINES) {
+        Some(death) => text += &death,
+        None => {
+            text += &symboliser.annotate(&report::crashes(&finished.log));
+            text += &format!("its log is {}", finished.log_file.display());
+        }
+    }
+    text
+}
+
+fn tail(text: &str) -> String {
+    crate::vm::console::tail(text, LOG_LINES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(text: &str) -> Spec {
+        toml::from_str(&format!("name = 'a'\ncommand = ['a']\n{text}")).unwrap()
+    }
+
+    #[test]
+    fn judges_the_ending() {
+        assert!(ending(&spec(""), &Outcome::Exited(0)).is_empty());
+        assert!(ending(&spec("status = 3"), &Outcome::Exited(3)).is_empty());
+        assert!(ending(&spec("kernel-fault = true"), &Outcome::KernelFault).is_empty());
+        assert!(!ending(&spec("kernel-fault = true"), &Outcome::Exited(0)).is_empty());
+        assert!(!ending(&spec(""), &Outcome::TimedOut).is_empty());
+        assert!(!ending(&spec(""), &Outcome::Exited(1)).is_empty());
+    }
+
+    #[test]
+    fn judges_output_log_and_limits() {
+        let spec = spec("output = ['^ok$', 'x+']\nforbidden-log = ['panic']\nlimits = { call = 10 }");
+        assert_eq!(contents(&spec, "ok xx\ncall 10 instr", "").len(), 1, "a line is no text");
+        assert_eq!(contents(&spec, "xx", "panic").len(), 3);
+        assert_eq!(contents(&spec, "call 11 instr", "").len(), 3);
+    }
+}
