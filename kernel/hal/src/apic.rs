@@ -5,8 +5,8 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::cpu::{self, MAX_CPUS};
-use crate::layout::phys_to_virt;
-use crate::acpi;
+use crate::layout::{PAGE, phys_to_virt};
+use crate::{acpi, device};
 
 /// Vectors that hal uses itself; devices get those from 0x40 to 0xdf.
 pub(crate) mod vector {
@@ -78,6 +78,7 @@ pub(crate) fn init() {
         unsafe { cpu::rdmsr(BASE_MSR) & BASE_ADDRESS }
     });
     assert!(phys < 1 << 32, "the local APIC is at {phys:#x}, above 4 GiB");
+    device::keep(phys, PAGE as u64);
     REGISTERS.store(phys_to_virt(phys) as u64, Ordering::Relaxed);
     init_cpu();
 }

@@ -6,8 +6,8 @@
 use alloc::vec::Vec;
 
 use crate::apic::{self, vector};
-use crate::layout::phys_to_virt;
-use crate::{Once, SpinLock, acpi, cpu, glue, io::port, paging, time};
+use crate::layout::{PAGE, phys_to_virt};
+use crate::{Once, SpinLock, acpi, cpu, device, glue, io::port, paging, time};
 
 /// Vectors for devices.
 const FIRST: u8 = 0x40;
@@ -83,6 +83,7 @@ pub(crate) fn init() {
     }
     let mut chips = Vec::new();
     for found in acpi::io_apics() {
+        device::keep(found.phys & !(PAGE as u64 - 1), PAGE as u64);
         let mut chip = Chip { registers: phys_to_virt(found.phys), first_gsi: found.first_gsi, lines: 0 };
         chip.lines = (chip.read(VERSION) >> 16 & 0xff) + 1;
         for line in 0..chip.lines {

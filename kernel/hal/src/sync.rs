@@ -4,6 +4,7 @@
 //! the holder may wait for this very CPU's answer.
 
 use core::cell::UnsafeCell;
+use core::fmt;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ops::{Deref, DerefMut};
@@ -69,6 +70,13 @@ impl<T: ?Sized> SpinLock<T> {
     /// The value, without locking: the exclusive borrow proves that nobody else can reach it.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
+    }
+}
+
+impl<T: ?Sized> fmt::Debug for SpinLock<T> {
+    /// Says no more than that it is a lock: looking inside could wait.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpinLock").finish_non_exhaustive()
     }
 }
 
@@ -169,6 +177,12 @@ impl<T> Once<T> {
     pub fn get(&self) -> Option<&T> {
         // SAFETY: SET is stored after the value was written, and nothing writes it again.
         (self.state.load(Ordering::Acquire) == SET).then(|| unsafe { (*self.value.get()).assume_init_ref() })
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Once<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Once").field(&self.get()).finish()
     }
 }
 

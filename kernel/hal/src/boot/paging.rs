@@ -162,7 +162,7 @@ fn need(info: &BootInfo, read_only: &PhysRange, chunk: PhysRange) -> Need {
 }
 
 fn direct_map(builder: &mut Builder, info: &BootInfo, top: u64) {
-    let start = layout::image_phys().start;
+    let start = layout::virt_to_phys(layout::text_start());
     let read_only = PhysRange { start, len: layout::virt_to_phys(layout::data_start()) - start };
     let mut at = 0;
     while at < top {
