@@ -15,6 +15,8 @@ pub const O_NONBLOCK: u32 = 0o4000;
 pub const O_DIRECTORY: u32 = 0o200000;
 pub const O_NOFOLLOW: u32 = 0o400000;
 pub const O_CLOEXEC: u32 = 0o2000000;
+/// Ochre's own (Linux's internal __FMODE_EXEC): opened to be run; the server checks for execution instead of reading.
+pub const O_EXEC: u32 = 0o40;
 pub const O_PATH: u32 = 0o10000000;
 pub const O_TMPFILE: u32 = 0o20200000;
 

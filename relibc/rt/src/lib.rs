@@ -5,8 +5,13 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod cpu;
+pub mod elf;
+pub mod exec;
 pub mod fd;
+pub mod signal;
 pub mod syscall;
+pub mod time;
 
 pub use fd::OwnedFd;
 pub use ochre_abi as abi;
