@@ -54,7 +54,8 @@ pub struct Request {
     pub fd_count: u8,
     /// Payload bytes in the slot's page; in an answer, those to copy to the caller.
     pub len: u32,
-    /// Names the request until it is answered; 0 for one that wants no answer (OP_CLOSE, OP_CANCEL).
+    /// Names the request until it is answered; never 0. Every request is answered, also those that nobody waits for
+    /// (OP_CLOSE, OP_CANCEL, OP_PAGE_IN): that frees the slot.
     pub tag: u64,
     /// The server's own id of the handle, 0 for an operation on the scheme (an open by path).
     pub handle: u64,
@@ -101,17 +102,17 @@ pub const OPENED_WRITE_ATTACHED: u64 = 4;
 /// [`ANSWER_OPENED`]: readiness starts as not ready; without it readable and writable are set.
 pub const OPENED_NOT_READY: u64 = 8;
 
-/// Sent to a server, no answer: the last descriptor of `handle` is gone.
+/// Nobody waits for the answer: the last descriptor of `handle` is gone.
 pub const OP_CLOSE: u16 = 1;
-/// No answer: args\[0\] is the tag of a request whose caller was signalled (answer it soon: EINTR or its result) or is gone (args\[1\] = 1).
+/// Nobody waits for the answer: args\[0\] is the tag of a request whose caller was signalled (answer it soon: EINTR or its result) or is gone (args\[1\] = 1).
 pub const OP_CANCEL: u16 = 2;
 /// Payload: path below the scheme's root, without a leading '/'; args: flags (O_*), mode. With `handle`: relative to that directory.
 pub const OP_OPEN: u16 = 3;
 /// Payload: name. Answer: OPENED or FD.
 pub const OP_DUP: u16 = 4;
-/// args: offset (u64::MAX: none), length; the answer's payload is the data. Above PAYLOAD_MAX: window 0.
+/// args: offset (u64::MAX: none), length, status flags (O_NONBLOCK); the answer's payload is the data. Above PAYLOAD_MAX: window 0.
 pub const OP_READ: u16 = 5;
-/// args: offset (u64::MAX: none; u64::MAX − 1: append), length; the payload is the data. Above PAYLOAD_MAX: window 0.
+/// args: offset (u64::MAX: none; u64::MAX − 1: append), length, status flags (O_NONBLOCK); the payload is the data. Above PAYLOAD_MAX: window 0.
 pub const OP_WRITE: u16 = 6;
 /// args: offset (i64), whence; only for SEEK_END, SEEK_DATA and SEEK_HOLE. The answer's value is the new offset.
 pub const OP_SEEK: u16 = 7;
@@ -155,7 +156,7 @@ pub const OP_LOCK: u16 = 25;
 pub const OP_IOCTL: u16 = 26;
 /// args: mode, offset, length.
 pub const OP_FALLOCATE: u16 = 27;
-/// No answer: a pager's object lacks a page: args: cookie, offset, length.
+/// Nobody waits for the answer: a pager's object lacks a page: args: cookie, offset, length.
 pub const OP_PAGE_IN: u16 = 28;
 /// The first number that schemes define for themselves.
 pub const OP_PRIVATE: u16 = 0x100;

@@ -15,6 +15,9 @@
 //! handlers, restores `held` to 0 and returns to `saved_rip` by itself: sigreturn is no syscall. Unblocking: clear
 //! the mask bit, then if something is pending call SIGNAL_DELIVER.
 //!
+//! Syscalls that take a signal mask (POLL, EVENT_WAIT, SIGNAL_SUSPEND) put it into `mask` and leave it there: a handler that ends
+//! the wait runs under it, and rt puts the old mask back after the syscall.
+//!
 //! A CPU exception (SIGSEGV …) fills `fault_*`, and is delivered in the same way though `held` may be 1 or the signal masked
 //! only if neither holds; otherwise the process dies by that signal. SIGKILL ends, SIGSTOP stops and SIGCONT continues in the
 //! kernel. A process that never called SIGNAL_SETUP keeps signals pending, and dies by exceptions.
@@ -104,8 +107,14 @@ pub struct ProcessPage {
     pub ignored: AtomicU64,
     /// The process's id; a copy for getpid without a syscall.
     pub pid: AtomicU32,
-    pub reserved: AtomicU32,
+    /// `PROCESS_FLAG_` bits; the process's own word.
+    pub flags: AtomicU32,
 }
+
+/// [`ProcessPage::flags`]: ended children are forgotten at once (SIGCHLD is SIG_IGN, or SA_NOCLDWAIT).
+pub const PROCESS_FLAG_NO_CHILD_WAIT: u32 = 1;
+/// [`ProcessPage::flags`]: no SIGCHLD for children that stop or continue (SA_NOCLDSTOP).
+pub const PROCESS_FLAG_NO_CHILD_STOP: u32 = 2;
 
 /// What SIGNAL_TAKE and SIGQUEUE carry; relibc makes a siginfo_t from it.
 #[repr(C)]

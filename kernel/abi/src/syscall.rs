@@ -48,7 +48,7 @@ syscalls! {
 
     // Ports: the server's side of calls
     24 PORT_CREATE "`(flags O_CLOEXEC) -> fd`: a port; map its region with MMAP (layout in crate::call)."
-    25 REPLY_RECEIVE "`(port, completions, flags, timeout) -> requests`: answers with that many completion entries of the region, then waits for requests (0 with RECEIVE_NOWAIT or after the timeout)."
+    25 REPLY_RECEIVE "`(port, completions, flags, timeout, tag, result) -> requests`: answers with that many completion entries of the region, then waits for requests (0 with RECEIVE_NOWAIT or after the timeout)."
     26 WINDOW_COPY "`(port, tag, *WindowCopy) -> bytes`: copies between a window of a held request and the server's memory."
     27 TAKE_FD "`(port, tag, index, flags) -> fd`: a file descriptor that came with a request."
     28 CALLER_INFO "`(port, tag, *CallerInfo)`"
@@ -154,6 +154,9 @@ pub const END: u64 = BASE + 127;
 
 /// [`REPLY_RECEIVE`]: do not wait for requests.
 pub const RECEIVE_NOWAIT: u64 = 1;
+/// [`REPLY_RECEIVE`]: answer one request and return at once: the fifth argument is a [`crate::call::Completion`]'s tag, the sixth its
+/// result; the region's completions and waiting requests are left alone. For other threads than the one that receives.
+pub const RECEIVE_ANSWER_ONE: u64 = 2;
 
 /// [`POWER`]: turn the machine off.
 pub const POWER_OFF: u64 = 0;

@@ -1,0 +1,266 @@
+//! Paths: from a name to the scheme that serves it.
+
+use crate::call::{self, Answer, Call, Input};
+use crate::file::File;
+use crate::namespace::{Namespace, Target};
+use crate::port::Port;
+use crate::scheme_handle::{self, SchemeHandle, directory, read_files, read_windows};
+use crate::schemes::{self, KernelScheme};
+use crate::thread::Thread;
+use crate::user::{self, UserSlice};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use ochre_abi::call::{self as abi, CallArgs, PathPair, Window};
+use ochre_abi::file::{O_ACCMODE, O_APPEND, O_CLOEXEC, O_NONBLOCK, O_PATH, O_RDONLY};
+use ochre_abi::{Errno, Result};
+use ochre_logic::path;
+
+/// Redirections that one path may take (Linux: MAXSYMLINKS).
+const REDIRECTS_MAX: usize = 40;
+
+/// Who serves a path.
+enum Server {
+    Port(Arc<Port>),
+    Kernel(&'static dyn KernelScheme),
+}
+
+/// Where a path leads.
+struct Resolved {
+    server: Server,
+    /// The server's id of the directory that `rest` starts from, or 0 for the scheme's root; held open by `base`.
+    handle: u64,
+    _base: Option<Arc<File>>,
+    rest: Vec<u8>,
+    /// The whole path, for the new file's name.
+    whole: Vec<u8>,
+}
+
+/// A path argument: 1 to 4,095 bytes without a NUL. ENOENT if empty, ENAMETOOLONG.
+pub(crate) fn read_path(addr: u64, len: u64) -> Result<Vec<u8>> {
+    if len == 0 {
+        return Err(Errno::ENOENT);
+    }
+    if len > abi::PATH_LEN_MAX as u64 {
+        return Err(Errno::ENAMETOOLONG);
+    }
+    let mut bytes = alloc::vec![0; len as usize];
+    user::copy_in(&mut bytes, addr)?;
+    if bytes.contains(&0) { Err(Errno::EINVAL) } else { Ok(bytes) }
+}
+
+/// What an absolute path leads to: server, rest, and the length of the prefix that decided.
+fn lookup(namespace: &Namespace, whole: &[u8]) -> Result<(Server, Vec<u8>, usize)> {
+    let found = namespace.prefixes.resolve(whole).ok_or(Errno::ENOENT)?;
+    match found.target {
+        Target::Scheme(entry) => match schemes::find(&entry.name) {
+            Some(kernel) => Ok((Server::Kernel(kernel), found.rest, found.prefix_len)),
+            None => Ok((Server::Port(entry.port()?), found.rest, found.prefix_len)),
+        },
+        Target::Schemes => {
+            let rest = path::normalize(&found.rest);
+            let mut parts = rest[1..].splitn(2, |b| *b == b'/');
+            let name = parts.next().unwrap_or_default();
+            let rest = parts.next().unwrap_or_default().to_vec();
+            if let Some(kernel) = schemes::find(name) {
+                return Ok((Server::Kernel(kernel), rest, usize::MAX));
+            }
+            let entry = crate::namespace::find(name).ok_or(Errno::ENOENT)?;
+            Ok((Server::Port(entry.port()?), rest, usize::MAX))
+        }
+    }
+}
+
+fn resolve(me: &Arc<Thread>, dirfd: i32, given: &[u8]) -> Result<Resolved> {
+    let namespace = me.process.namespace();
+    let relative = given.first() != Some(&b'/') && path::old_scheme(given).is_none();
+    let base = if relative { directory(me, dirfd)? } else { None };
+    let base_path = base.as_ref().and_then(|file| file.path()).unwrap_or(b"/");
+    let whole = path::join(base_path, given);
+    // Relative to a directory of the same server and mount, the server walks from its own handle: right even if the directory moved.
+    if let Some(file) = &base {
+        let handle = file.object::<SchemeHandle>();
+        if let Some(handle) = handle.filter(|h| h.is_directory()) {
+            let stays = match (namespace.prefixes.resolve(&whole), namespace.prefixes.resolve(base_path)) {
+                (Some(a), Some(b)) => a.prefix_len == b.prefix_len && !matches!(a.target, Target::Schemes),
+                (None, None) => true,
+                _ => false,
+            };
+            if stays {
+                let server = Server::Port(handle.port.clone());
+                let id = handle.id;
+                return Ok(Resolved { server, handle: id, _base: base, rest: given.to_vec(), whole });
+            }
+        } else if handle.is_some() {
+            return Err(Errno::ENOTDIR);
+        }
+    }
+    let (server, rest, _) = lookup(&namespace, &whole)?;
+    Ok(Resolved { server, handle: 0, _base: None, rest, whole })
+}
+
+/// Opens a path.
+pub fn open(me: &Arc<Thread>, dirfd: i32, given: &[u8], flags: u32, mode: u32) -> Result<Arc<File>> {
+    let mut given = given.to_vec();
+    for _ in 0..REDIRECTS_MAX {
+        let resolved = resolve(me, dirfd, &given)?;
+        match resolved.server {
+            Server::Kernel(scheme) => {
+                let object = scheme.open(me, &resolved.rest, flags)?;
+                let kept = flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_PATH);
+                return Ok(File::with_path(object, kept, path::normalize(&resolved.whole).into_boxed_slice()));
+            }
+            Server::Port(port) => {
+                let what = Call {
+                    input: Input::Kernel(&resolved.rest),
+                    ..Call::plain(abi::OP_OPEN, resolved.handle, [u64::from(flags), u64::from(mode), 0])
+                };
+                match call::call(me, &port, what)? {
+                    Answer::Redirect(next) => given = next,
+                    answer => {
+                        let whole = path::normalize(&resolved.whole);
+                        return scheme_handle::file_of(&port, answer, flags, Some(whole));
+                    }
+                }
+            }
+        }
+    }
+    Err(Errno::ELOOP)
+}
+
+/// OPENAT.
+pub fn openat(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let given = read_path(a[1], a[2])?;
+    let flags = a[3] as u32;
+    let file = open(me, a[0] as i32, &given, flags, a[4] as u32)?;
+    Ok(me.process.install(file, flags & O_CLOEXEC != 0)? as usize)
+}
+
+/// PATH_CALL.
+pub fn path_call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let mut given = read_path(a[1], a[2])?;
+    let args: CallArgs = user::read(a[3])?;
+    let op = path_op(&args)?;
+    let mut windows = [Window::default(); abi::WINDOWS_MAX];
+    let windows = read_windows(&args, &mut windows)?;
+    let output = UserSlice::new(args.output, args.output_len)?;
+    for _ in 0..REDIRECTS_MAX {
+        let resolved = resolve(me, a[0] as i32, &given)?;
+        let port = match resolved.server {
+            Server::Kernel(scheme) => {
+                // Kernel schemes know no operations on paths but those that work on what the path opens.
+                let object = scheme.open(me, &resolved.rest, O_RDONLY)?;
+                if op == abi::OP_ACCESS {
+                    return Ok(0);
+                }
+                let file = File::new(object, O_RDONLY);
+                return file.object.call(&file, &CallArgs { input_len: 0, ..args });
+            }
+            Server::Port(port) => port,
+        };
+        let what = Call {
+            op,
+            handle: resolved.handle,
+            args: args.args,
+            input: Input::Kernel(&resolved.rest),
+            output,
+            windows,
+            files: read_files(me, &args)?,
+        };
+        match call::call(me, &port, what)? {
+            Answer::Value(value, _) => return Ok(value),
+            Answer::Redirect(next) => given = next,
+            answer => return Ok(scheme_handle::install(me, &port, answer, O_CLOEXEC, None)? as usize),
+        }
+    }
+    Err(Errno::ELOOP)
+}
+
+/// PATH_CALL2. The payload is both paths with a NUL between; args\[1\] and args\[2\] the directories they start from.
+pub fn path_call2(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let pair: PathPair = user::read(a[0])?;
+    let args: CallArgs = user::read(a[1])?;
+    let op = path_op(&args)?;
+    let mut paths = [read_path(pair.path, pair.path_len)?, read_path(pair.path2, pair.path2_len)?];
+    for _ in 0..REDIRECTS_MAX {
+        let first = resolve(me, pair.dirfd, &paths[0])?;
+        let second = resolve(me, pair.dirfd2, &paths[1])?;
+        let (Server::Port(port), Server::Port(other)) = (first.server, second.server) else { return Err(Errno::EXDEV) };
+        if !Arc::ptr_eq(&port, &other) {
+            return Err(Errno::EXDEV);
+        }
+        let mut payload = first.rest;
+        payload.push(0);
+        payload.extend_from_slice(&second.rest);
+        if payload.len() > abi::PAYLOAD_MAX {
+            return Err(Errno::ENAMETOOLONG);
+        }
+        let handles = [first.handle, second.handle].map(|h| h.wrapping_add(u64::from(h != 0)));
+        let what = Call {
+            input: Input::Kernel(&payload),
+            ..Call::plain(op, 0, [args.args[0], handles[0], handles[1]])
+        };
+        match call::call(me, &port, what)? {
+            Answer::Value(value, _) => return Ok(value),
+            // The answer names the path of the two that goes on elsewhere by its place: "1\0path" or "2\0path".
+            Answer::Redirect(next) => match next.split_first_chunk::<2>() {
+                Some((b"1\0", path)) => paths[0] = path.to_vec(),
+                Some((b"2\0", path)) => paths[1] = path.to_vec(),
+                _ => return Err(Errno::EIO),
+            },
+            _ => return Err(Errno::EIO),
+        }
+    }
+    Err(Errno::ELOOP)
+}
+
+/// The operation, if it may be asked of a path.
+fn path_op(args: &CallArgs) -> Result<u16> {
+    let op = u16::try_from(args.op).map_err(|_| Errno::EINVAL)?;
+    let reserved = matches!(op, 0 | abi::OP_CLOSE | abi::OP_CANCEL | abi::OP_OPEN | abi::OP_DUP | abi::OP_PAGE_IN);
+    if reserved || args.input_len != 0 { Err(Errno::EINVAL) } else { Ok(op) }
+}
+
+/// DUP_NAMED.
+pub fn dup_named(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let file = me.process.file(a[0] as i32)?;
+    let name = read_path(a[1], a[2])?;
+    let cloexec = a[3] & u64::from(O_CLOEXEC) != 0;
+    if let Some(handle) = file.object::<SchemeHandle>() {
+        return Ok(handle.dup_named(me, &name, cloexec)? as usize);
+    }
+    let object = file.object.dup_named(&name)?;
+    Ok(me.process.install(File::new(object, file.flags()), cloexec)? as usize)
+}
+
+/// GETCWD.
+pub fn getcwd(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let cwd = me.process.cwd();
+    path_out(cwd.as_ref().and_then(|file| file.path()).unwrap_or(b"/"), a[0], a[1])
+}
+
+/// FD_PATH.
+pub fn fd_path(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let file = me.process.file(a[0] as i32)?;
+    match file.path() {
+        Some(path) => path_out(path, a[1], a[2]),
+        None => path_out(file.object.kind().as_bytes(), a[1], a[2]),
+    }
+}
+
+fn path_out(path: &[u8], addr: u64, len: u64) -> Result<usize> {
+    if (path.len() as u64) > len {
+        return Err(Errno::ERANGE);
+    }
+    user::copy_out(addr, path)?;
+    Ok(path.len())
+}
+
+/// FCHDIR.
+pub fn fchdir(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let file = me.process.file(a[0] as i32)?;
+    if !file.object::<SchemeHandle>().is_some_and(SchemeHandle::is_directory) {
+        return Err(Errno::ENOTDIR);
+    }
+    me.process.set_cwd(file);
+    Ok(0)
+}

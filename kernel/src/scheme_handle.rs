@@ -1,0 +1,237 @@
+//! A handle that a scheme's server opened: the kernel's side of it.
+//!
+//! Reads and maps are served from the attached memory object without a message, if there is one; everything else is a call.
+
+use crate::call::{self, Answer, Call, Input};
+use crate::file::{APPEND, File, Object};
+use crate::mm::object::MemoryObject;
+use crate::port::Port;
+use crate::readiness::Readiness;
+use crate::thread::{self, Thread};
+use crate::user::{self, UserSlice};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use hal::SpinLock;
+use ochre_abi::call::{self as abi, CallArgs, PAYLOAD_MAX, WINDOW_READ, WINDOW_WRITE, Window};
+use ochre_abi::event::{EPOLLIN, EPOLLOUT};
+use ochre_abi::file::{AT_FDCWD, O_NONBLOCK, O_PATH, SEEK_END, Stat};
+use ochre_abi::{Errno, Result};
+use ochre_hal as hal;
+
+/// One open handle of a server.
+pub struct SchemeHandle {
+    /// Whose it is.
+    pub port: Arc<Port>,
+    /// The server's id of it.
+    pub id: u64,
+    flags: u64,
+    /// What the server says of it, for poll and epoll.
+    pub readiness: Readiness,
+    attached: SpinLock<Option<Arc<MemoryObject>>>,
+}
+
+impl SchemeHandle {
+    /// Makes the kernel's side of a newly opened handle.
+    pub(crate) fn new(port: &Arc<Port>, id: u64, flags: u64, object: Option<Arc<MemoryObject>>) -> Arc<SchemeHandle> {
+        let ready = if flags & abi::OPENED_NOT_READY != 0 { 0 } else { EPOLLIN | EPOLLOUT };
+        let handle = Arc::new(SchemeHandle {
+            port: port.clone(),
+            id,
+            flags,
+            readiness: Readiness::new(ready),
+            attached: SpinLock::new(object),
+        });
+        port.add_handle(&handle);
+        handle
+    }
+
+    pub(crate) fn attach(&self, object: Option<Arc<MemoryObject>>) {
+        let old = core::mem::replace(&mut *self.attached.lock(), object);
+        drop(old);
+    }
+
+    fn attached(&self) -> Option<Arc<MemoryObject>> {
+        self.attached.lock().clone()
+    }
+
+    /// It is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.flags & abi::OPENED_DIRECTORY != 0
+    }
+
+    fn call(&self, what: Call<'_>) -> Result<(usize, [u64; 3])> {
+        let me = thread::current();
+        match call::call(&me, &self.port, what)? {
+            Answer::Value(value, args) => Ok((value, args)),
+            answer => Ok((install(&me, &self.port, answer, 0, None)? as usize, [0; 3])),
+        }
+    }
+
+    /// dup with a name: the server makes a new handle from this one.
+    pub(crate) fn dup_named(&self, me: &Arc<Thread>, name: &[u8], cloexec: bool) -> Result<i32> {
+        let what = Call { input: Input::Kernel(name), ..Call::plain(abi::OP_DUP, self.id, [0; 3]) };
+        let answer = call::call(me, &self.port, what)?;
+        let flags = ochre_abi::file::O_RDWR | if cloexec { ochre_abi::file::O_CLOEXEC } else { 0 };
+        install(me, &self.port, answer, flags, None)
+    }
+}
+
+/// Gives the caller a descriptor for a handle or file that an answer brought.
+pub(crate) fn install(me: &Arc<Thread>, port: &Arc<Port>, answer: Answer, flags: u32, path: Option<Vec<u8>>) -> Result<i32> {
+    let file = file_of(port, answer, flags, path)?;
+    me.process.install(file, flags & ochre_abi::file::O_CLOEXEC != 0)
+}
+
+/// The open file that an answer brought; EIO if it is no such answer.
+pub(crate) fn file_of(port: &Arc<Port>, answer: Answer, flags: u32, path: Option<Vec<u8>>) -> Result<Arc<File>> {
+    let kept = flags & (ochre_abi::file::O_ACCMODE | O_NONBLOCK | ochre_abi::file::O_APPEND | O_PATH);
+    match answer {
+        Answer::Opened { id, flags: opened, object } => {
+            let object = object.map(|file| file.object.memory(&file, false)).transpose();
+            let handle = SchemeHandle::new(port, id, opened, object.unwrap_or(None));
+            Ok(match path {
+                Some(path) => File::with_path(handle, kept, path.into_boxed_slice()),
+                None => File::new(handle, kept),
+            })
+        }
+        Answer::File(file) => Ok(file),
+        Answer::Value(..) | Answer::Redirect(_) => Err(Errno::EIO),
+    }
+}
+
+impl Drop for SchemeHandle {
+    fn drop(&mut self) {
+        self.port.close_handle(self.id);
+    }
+}
+
+impl Object for SchemeHandle {
+    fn kind(&self) -> &'static str {
+        "scheme"
+    }
+
+    fn read(&self, file: &File, to: UserSlice, offset: Option<u64>) -> Result<usize> {
+        if let (Some(object), Some(offset)) = (self.attached(), offset) {
+            return object.read(offset, to);
+        }
+        let args = [offset.unwrap_or(u64::MAX), to.len as u64, u64::from(file.flags() & O_NONBLOCK)];
+        let plain = Call::plain(abi::OP_READ, self.id, args);
+        let bytes = if to.len <= PAYLOAD_MAX {
+            self.call(Call { output: to, ..plain })?.0
+        } else {
+            let window = [Window { addr: to.addr, len: to.len as u64, access: WINDOW_WRITE }];
+            self.call(Call { windows: &window, ..plain })?.0
+        };
+        Ok(bytes.min(to.len))
+    }
+
+    fn write(&self, file: &File, from: UserSlice, offset: Option<u64>) -> Result<usize> {
+        if let (Some(object), Some(offset), true) = (self.attached(), offset, self.flags & abi::OPENED_WRITE_ATTACHED != 0) {
+            if offset != APPEND && offset.checked_add(from.len as u64).is_some_and(|end| end <= object.size()) {
+                return object.write(offset, from, false);
+            }
+        }
+        let args = [offset.unwrap_or(u64::MAX), from.len as u64, u64::from(file.flags() & O_NONBLOCK)];
+        let plain = Call::plain(abi::OP_WRITE, self.id, args);
+        let bytes = if from.len <= PAYLOAD_MAX {
+            self.call(Call { input: Input::User(from), ..plain })?.0
+        } else {
+            let window = [Window { addr: from.addr, len: from.len as u64, access: WINDOW_READ }];
+            self.call(Call { windows: &window, ..plain })?.0
+        };
+        Ok(bytes.min(from.len))
+    }
+
+    fn seekable(&self) -> bool {
+        self.flags & abi::OPENED_SEEKABLE != 0
+    }
+
+    fn size(&self) -> Result<u64> {
+        match self.attached() {
+            Some(object) => Ok(object.size()),
+            None => self.call(Call::plain(abi::OP_SEEK, self.id, [0, SEEK_END, 0])).map(|(size, _)| size as u64),
+        }
+    }
+
+    fn seek(&self, _file: &File, offset: i64, whence: u64) -> Result<u64> {
+        if whence == SEEK_END {
+            let size = i64::try_from(self.size()?).map_err(|_| Errno::EOVERFLOW)?;
+            let target = size.checked_add(offset).ok_or(Errno::EOVERFLOW)?;
+            return u64::try_from(target).map_err(|_| Errno::EINVAL);
+        }
+        self.call(Call::plain(abi::OP_SEEK, self.id, [offset as u64, whence, 0])).map(|(position, _)| position as u64)
+    }
+
+    fn stat(&self, _file: &File) -> Result<Stat> {
+        Err(Errno::EINVAL)
+    }
+
+    fn call(&self, file: &File, args: &CallArgs) -> Result<usize> {
+        let me = thread::current();
+        let op = u16::try_from(args.op).map_err(|_| Errno::EINVAL)?;
+        if matches!(op, abi::OP_OPEN | abi::OP_CLOSE | abi::OP_CANCEL | abi::OP_DUP | abi::OP_PAGE_IN) {
+            return Err(Errno::EINVAL);
+        }
+        let mut windows = [Window::default(); abi::WINDOWS_MAX];
+        let windows = read_windows(args, &mut windows)?;
+        let positioned = op == abi::OP_GETDENTS;
+        let call_args = if positioned { [file.position(), args.args[1], args.args[2]] } else { args.args };
+        let what = Call {
+            op,
+            handle: self.id,
+            args: call_args,
+            input: Input::User(UserSlice::new(args.input, args.input_len)?),
+            output: UserSlice::new(args.output, args.output_len)?,
+            windows,
+            files: read_files(&me, args)?,
+        };
+        let (value, answer) = SchemeHandle::call(self, what)?;
+        if positioned {
+            file.set_position(answer[0]);
+        }
+        Ok(value)
+    }
+
+    fn readiness(&self) -> Option<&Readiness> {
+        if self.flags & (abi::OPENED_SEEKABLE | abi::OPENED_DIRECTORY) != 0 { None } else { Some(&self.readiness) }
+    }
+
+    fn memory(&self, file: &File, writable: bool) -> Result<Arc<MemoryObject>> {
+        if writable && !file.writable() {
+            return Err(Errno::EACCES);
+        }
+        self.attached().ok_or(Errno::ENODEV)
+    }
+}
+
+/// The windows that a CallArgs declares.
+pub(crate) fn read_windows<'w>(args: &CallArgs, space: &'w mut [Window; abi::WINDOWS_MAX]) -> Result<&'w [Window]> {
+    let count = args.window_count as usize;
+    let windows = space.get_mut(..count).ok_or(Errno::E2BIG)?;
+    for (n, window) in windows.iter_mut().enumerate() {
+        *window = user::read(args.windows.wrapping_add((n * size_of::<Window>()) as u64))?;
+        UserSlice::new(window.addr, window.len)?;
+    }
+    Ok(windows)
+}
+
+/// The open files that a CallArgs sends along.
+pub(crate) fn read_files(me: &Arc<Thread>, args: &CallArgs) -> Result<Vec<Arc<File>>> {
+    if args.fd_count > abi::CALL_FDS_MAX as u64 {
+        return Err(Errno::E2BIG);
+    }
+    let mut files = Vec::new();
+    for n in 0..args.fd_count {
+        let fd: i32 = user::read(args.fds.wrapping_add(n * 4))?;
+        files.push(me.process.file(fd)?);
+    }
+    Ok(files)
+}
+
+/// The directory that a dirfd names; `None`: the working directory was never set.
+pub(crate) fn directory(me: &Arc<Thread>, dirfd: i32) -> Result<Option<Arc<File>>> {
+    if dirfd == AT_FDCWD {
+        return Ok(me.process.cwd());
+    }
+    Ok(Some(me.process.file(dirfd)?))
+}
