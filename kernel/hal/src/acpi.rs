@@ -66,6 +66,8 @@ static FOUND: Once<Found> = Once::new();
 const HEADER: u64 = 36;
 /// More entries than any firmware's root table has.
 const MAX_TABLES: u64 = 256;
+/// More bytes than any table has.
+const LARGEST: u64 = 16 << 20;
 
 /// Reads the tables.
 ///
@@ -167,7 +169,7 @@ fn list(rsdp: u64) -> Option<Vec<Table>> {
 /// The table at `address`, if its length and checksum are right.
 fn table(address: u64) -> Option<Table> {
     let len = u64::from(phys::read::<u32>(address.checked_add(4)?)?);
-    if len < HEADER || len > 16 << 20 || !checksum(address, len) {
+    if !(HEADER..=LARGEST).contains(&len) || !checksum(address, len) {
         return None;
     }
     Some(Table { signature: phys::read(address)?, range: PhysRange { start: address, len } })

@@ -2,12 +2,12 @@
 
 use core::fmt::{self, Write};
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use crate::boot::paging::is_mapped;
 use crate::io::port;
 use crate::serial::Console;
-use crate::{UserRegs, acpi, cpu, glue, smp};
+use crate::{UserRegs, acpi, cpu, glue, layout, smp};
 
 /// How much a log message matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +67,7 @@ pub fn backtrace(each: &mut dyn FnMut(usize)) {
 
 fn backtrace_from(mut frame: usize, each: &mut dyn FnMut(usize)) {
     for _ in 0..MAX_FRAMES {
-        let plausible = frame % 8 == 0 && is_mapped(frame) && is_mapped(frame + 15);
+        let plausible = frame.is_multiple_of(8) && is_mapped(frame) && is_mapped(frame + 15);
         if !plausible {
             return;
         }
@@ -101,10 +101,15 @@ impl fmt::Display for Code {
     }
 }
 
+/// Prints a backtrace; calls that repeat, as in a recursion, only once.
 fn print_backtrace(out: &mut Console, at: Option<usize>, frame: usize) {
     let mut n = 0;
+    let mut last = None;
     let mut print = |address, is_return| {
-        let _ = writeln!(out, "  #{n} {}", Code { address, is_return });
+        if last != Some(address) {
+            let _ = writeln!(out, "  #{n} {}", Code { address, is_return });
+        }
+        last = Some(address);
         n += 1;
     };
     if let Some(address) = at {
@@ -137,6 +142,10 @@ pub(crate) fn kernel_fault(name: &str, error: u64, address: Option<usize>, regs:
     let _ = write!(out, "\nkernel panic: {name} in the kernel on CPU {}, error {error:#x}", cpu::id());
     if let Some(address) = address {
         let _ = write!(out, ", address {address:#018x}");
+        // A stack that has run over its end faults in the unmapped page below it, close to the stack pointer.
+        if address.abs_diff(regs.rsp as usize) < layout::PAGE {
+            let _ = write!(out, " (stack overflow?)");
+        }
     }
     let _ = writeln!(out, " at {}", Code { address: regs.rip as usize, is_return: false });
     let rows = [
@@ -198,14 +207,11 @@ pub fn power_off() -> ! {
 
 /// Restarts the machine: ACPI's reset register, then the keyboard controller, then a triple fault.
 pub fn reboot() -> ! {
-    static TRIED: AtomicBool = AtomicBool::new(false);
-    if !TRIED.swap(true, Ordering::SeqCst) {
-        acpi::reset();
-        // SAFETY: 0xfe pulses the keyboard controller's reset line; the machine ends here.
-        unsafe { port::out8(0x64, 0xfe) };
-        crate::time::spin(50_000_000);
-    }
     smp::stop_others();
+    acpi::reset();
+    // SAFETY: 0xfe pulses the keyboard controller's reset line; the machine ends here.
+    unsafe { port::out8(0x64, 0xfe) };
+    crate::time::spin(50_000_000);
     let empty = [0u16; 5];
     // SAFETY: with an empty interrupt table the breakpoint cannot be delivered: a triple fault resets the CPU, as wanted.
     unsafe { core::arch::asm!("lidt [{}]", "int3", in(reg) &empty) };

@@ -259,19 +259,11 @@ mod rtc {
         }
     }
 
+    /// Second, minute, hour, day, month, year of the century, century, as the registers have them.
     fn fields() -> [u8; 7] {
+        let [second, minute, hour, day, month, year] = [0, 2, 4, 7, 8, 9].map(register);
         let century = acpi::century_register().map_or(0x20, register);
-        [0, 2, 4, 7, 8, 9].map(register).into_iter().chain([century]).collect_array()
-    }
-
-    trait CollectArray: Iterator<Item = u8> {
-        fn collect_array(self) -> [u8; 7];
-    }
-
-    impl<I: Iterator<Item = u8>> CollectArray for I {
-        fn collect_array(mut self) -> [u8; 7] {
-            core::array::from_fn(|_| self.next().unwrap_or(0))
-        }
+        [second, minute, hour, day, month, year, century]
     }
 
     /// Seconds since 1970; `None` if there is no clock or it shows nonsense.

@@ -1,7 +1,8 @@
 //! A kernel that tries hal out and ends the machine with status 33 (all is well) or 37 (a panic says what is not).
 //!
 //! Words on the command line choose more: `panic` and `overflow` (of the stack) make it die in that way, after which the log must
-//! show a backtrace and the exit status must be 37; `off` and `reboot` end with status 0; `cpus=N` says how many CPUs must come up.
+//! show a backtrace and the exit status must be 37; `off` and `reboot` end with status 0; `cpus=N` says how many CPUs must come up; `echo` waits for
+//! a line on COM1.
 
 #![no_std]
 #![no_main]
@@ -13,7 +14,7 @@ use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use ochre_hal::io::Ports;
 use ochre_hal::{BootInfo, Exception, Kernel, Level, Once, SpinLock, UserRegs};
-use ochre_hal::{acpi, cpu, debug, exit_vm, irq, log, random, time};
+use ochre_hal::{acpi, cpu, debug, exit_vm, irq, log, random, serial, time};
 
 struct SelfTest;
 
@@ -21,6 +22,7 @@ static TIMERS: AtomicU32 = AtomicU32::new(0);
 static RESCHEDS: AtomicU32 = AtomicU32::new(0);
 static OTHERS: AtomicU32 = AtomicU32::new(0);
 static SHARED: SpinLock<u64> = SpinLock::new(0);
+static LINE: SpinLock<Vec<u8>> = SpinLock::new(Vec::new());
 static LATEST: AtomicU64 = AtomicU64::new(0);
 
 impl Kernel for SelfTest {
@@ -35,6 +37,9 @@ impl Kernel for SelfTest {
         assert!(acpi::tables().iter().any(|table| table.signature == *b"FACP"), "no FADT");
         let wanted = info.cmdline.split_ascii_whitespace().find_map(|word| word.strip_prefix("cpus=")?.parse().ok()).unwrap_or(1);
         cpus(wanted);
+        if word("echo") {
+            echo();
+        }
         if word("panic") {
             outer(&[1, 2, 3]);
         }
@@ -73,7 +78,12 @@ impl Kernel for SelfTest {
         panic!("exception {e:?}");
     }
 
-    fn interrupt(_: u8) {}
+    fn interrupt(vector: u8) {
+        let mut line = LINE.lock();
+        if serial::COM1.enable_interrupt() == Ok(vector) {
+            line.extend(core::iter::from_fn(|| serial::COM1.read()));
+        }
+    }
 
     fn timer() {
         TIMERS.fetch_add(1, Ordering::SeqCst);
@@ -193,6 +203,14 @@ fn cpus(wanted: u32) {
         }
     }
     log!(Level::Info, "selftest: {wanted} CPUs answered");
+}
+
+fn echo() {
+    serial::COM1.enable_interrupt().expect("COM1's line");
+    while !LINE.lock().ends_with(b"\n") {
+        cpu::wait_for_interrupt();
+    }
+    log!(Level::Info, "selftest: read {:?}", core::str::from_utf8(&LINE.lock()));
 }
 
 #[inline(never)]

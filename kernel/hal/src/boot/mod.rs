@@ -57,7 +57,7 @@ extern "C" fn __ochre_boot(loader: u32, info: u64) -> ! {
     crate::log!(
         Level::Info,
         "boot: {} MiB free, {} CPUs, TSC {} kHz",
-        mem::stats().free_frames * layout::PAGE >> 20,
+        (mem::stats().free_frames * layout::PAGE) >> 20,
         acpi::cpus().len(),
         time::tsc_khz()
     );
