@@ -5,5 +5,9 @@
 extern crate alloc;
 
 pub mod fd_table;
+pub mod interval;
 pub mod path;
+pub mod radix;
+pub mod ready_list;
+pub mod ring;
 pub mod run_queue;
