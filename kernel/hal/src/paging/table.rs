@@ -189,10 +189,14 @@ impl PageTable {
     pub fn clean(&self, va: usize, pages: usize, each: &mut dyn FnMut(usize)) {
         let (mut at, end) = clamp(va, pages);
         while at < end {
+            let guard = self.lock.lock();
+            if let Err(next) = self.path(at) {
+                at = next;
+                continue;
+            }
             let part = end.min(at + BATCH * PAGE);
             let mut dirty = 0u64;
             let mut changed = Changed::none();
-            let guard = self.lock.lock();
             self.each_entry(at, part, |va, entry| {
                 let cleaned = |old: u64| if old & pte::DEVICE == 0 { old & !(pte::WRITE | pte::DIRTY) } else { old };
                 let old = update(entry, cleaned);

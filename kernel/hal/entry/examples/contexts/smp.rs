@@ -1,0 +1,108 @@
+//! All CPUs at once: shootdowns, tasks that wander, teardown.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+
+use ochre_hal::mem::Frame;
+use ochre_hal::paging::{PageTable, Prot};
+use ochre_hal::{Level, UserRegs, cpu, log};
+
+use crate::machine::{BUSY, Task, enqueue, page, serve_one};
+use crate::programs::{READER, YIELDS};
+use crate::traps::vector_task;
+
+const DATA: usize = 0x50_0000;
+const STOP: usize = 0x60_0000;
+const COUNT: usize = 0x70_0000;
+const POISON: u64 = 0xdead_beef_dead_beef;
+
+pub fn run() {
+    shootdowns();
+    wanderers();
+    churn();
+}
+
+fn wait(tasks: &[Arc<Task>]) {
+    while !tasks.iter().all(|task| task.exit().is_some()) {
+        serve_one();
+    }
+    assert!(tasks.iter().all(|task| task.exit() == Some(0)), "exit codes: {:?}", tasks.iter().map(|t| t.exit()).collect::<Vec<_>>());
+    // The last CPU may still be on its way back to its main flow.
+    while tasks.iter().any(|task| task.context.is_running()) {
+        cpu::spin_hint();
+        cpu::poll_interrupts();
+    }
+}
+
+/// The other CPUs read a page while this one replaces it again and again. Once `map` (or the frame's way out of `unmap`, or
+/// `protect`) is done, no CPU reads the old page any more.
+fn shootdowns() {
+    let others = cpu::count() - 1;
+    let table = PageTable::new().expect("memory");
+    let stop = page(&table, STOP);
+    let counts = page(&table, COUNT);
+    let mut old = page(&table, DATA);
+    let tasks: Vec<_> = (0..others)
+        .map(|n| {
+            let regs = UserRegs { rbx: DATA as u64, rbp: POISON, rdx: (COUNT + 64 * n) as u64, r8: STOP as u64, ..Default::default() };
+            Task::new(READER, &table, 0, &regs)
+        })
+        .collect();
+    tasks.iter().for_each(enqueue);
+    let count = |n: usize| counts.atomic_u64(64 * n).load(Ordering::SeqCst);
+    while (0..others).any(|n| count(n) == 0) {
+        cpu::spin_hint();
+    }
+    for round in 0..300u64 {
+        let new = Frame::alloc_zeroed().expect("memory");
+        new.write_as(0, &round);
+        table.map(DATA, new.clone(), Prot::R).expect("memory");
+        assert!(old.is_unique(), "someone still refers to a page that was replaced");
+        old.write_as(0, &POISON);
+        let before: Vec<_> = (0..others).map(count).collect();
+        while round % 16 == 0 && (0..others).any(|n| count(n) < before[n] + 10) {
+            cpu::spin_hint();
+        }
+        old = new;
+    }
+    stop.atomic_u64(0).store(1, Ordering::SeqCst);
+    wait(&tasks);
+}
+
+/// Tasks that yield and go on on whichever CPU is free, with their registers.
+fn wanderers() {
+    let shared = PageTable::new().expect("memory");
+    let tasks: Vec<_> = (0..12)
+        .map(|n| {
+            let own = if n % 2 == 0 { shared.clone() } else { PageTable::new().expect("memory") };
+            if cpu::features().xcr0 & 4 != 0 {
+                vector_task(&own, DATA + n * 4096, 300)
+            } else {
+                Task::new(YIELDS, &own, 0, &UserRegs { rbx: 300, ..Default::default() })
+            }
+        })
+        .collect();
+    if cpu::count() == 1 {
+        tasks.iter().for_each(|task| while task.exit().is_none() { assert!(crate::machine::run(task)) });
+    } else {
+        tasks.iter().for_each(enqueue);
+    }
+    if cpu::features().xcr0 & 4 != 0 {
+        wait(&tasks);
+    }
+    log!(Level::Info, "contexts: {} tasks wandered, {} times busy", tasks.len(), BUSY.load(Ordering::Relaxed));
+}
+
+/// Many contexts and tables at once, more stacks than are kept; all comes back.
+fn churn() {
+    for _ in 0..3 {
+        let tasks: Vec<_> = (0..200)
+            .map(|_| {
+                let table = PageTable::new().expect("memory");
+                Task::new(YIELDS, &table, 0, &UserRegs::default())
+            })
+            .collect();
+        drop(tasks);
+    }
+}
