@@ -470,3 +470,12 @@ pub fn exit_current() -> ! {
 pub fn start(thread: &Arc<Thread>) {
     unpark(thread);
 }
+
+/// ns that the running thread has been on its CPU since it last got it; 0 for others.
+pub fn slice_ns(thread: &Arc<Thread>) -> u64 {
+    if matches!(thread.sched.state.load(Relaxed), RUNNING | RUNNING_TOKEN) {
+        hal::time::now().saturating_sub(thread.sched.started.load(Relaxed))
+    } else {
+        0
+    }
+}

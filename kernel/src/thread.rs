@@ -189,3 +189,98 @@ impl Drop for Thread {
         }
     }
 }
+
+/// SET_CLEAR_TID.
+pub fn set_clear_tid(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    me.clear_tid.store(a[0], Relaxed);
+    Ok(me.tid as usize)
+}
+
+/// SET_ROBUST_LIST.
+pub fn set_robust_list(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    // sizeof(struct robust_list_head)
+    if a[1] != 24 {
+        return Err(Errno::EINVAL);
+    }
+    me.robust_list.store(a[0], Relaxed);
+    Ok(0)
+}
+
+/// SET_FS_BASE.
+pub fn set_fs_base(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    if a[0] >= ochre_abi::layout::USER_END as u64 {
+        return Err(Errno::EPERM);
+    }
+    me.context.set_fs_base(a[0]);
+    Ok(0)
+}
+
+/// YIELD.
+pub fn yield_now(me: &Arc<Thread>, _: &[u64; 6]) -> Result<usize> {
+    sched::yield_now(me);
+    Ok(0)
+}
+
+fn cpu_mask() -> u64 {
+    match cpu::count() {
+        64.. => u64::MAX,
+        count => (1 << count) - 1,
+    }
+}
+
+/// SET_AFFINITY.
+pub fn set_affinity(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let thread = crate::process::own_thread(me, a[0])?;
+    let mask = a[1] & cpu_mask();
+    if mask == 0 {
+        return Err(Errno::EINVAL);
+    }
+    thread.sched.affinity.store(mask, SeqCst);
+    if Arc::ptr_eq(&thread, me) {
+        sched::migrate(me);
+    } else if thread.context.is_running() {
+        cpu::send_resched(thread.sched.cpu.load(Relaxed));
+    }
+    Ok(0)
+}
+
+/// GET_AFFINITY.
+pub fn get_affinity(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let thread = crate::process::own_thread(me, a[0])?;
+    Ok((thread.sched.affinity.load(Relaxed) & cpu_mask()) as usize)
+}
+
+/// SET_PRIORITY.
+pub fn set_priority(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let priority = u8::try_from(a[1]).ok().filter(|p| *p < 32).ok_or(Errno::EINVAL)?;
+    if priority > 16 {
+        me.process.need_right(ochre_abi::process::RIGHT_PRIORITY)?;
+    }
+    let thread = crate::process::own_thread(me, a[0])?;
+    thread.sched.priority.store(priority, Relaxed);
+    thread.sched.effective.store(priority, Relaxed);
+    Ok(0)
+}
+
+/// CPU_COUNT.
+pub fn cpu_count(_: &Arc<Thread>, _: &[u64; 6]) -> Result<usize> {
+    Ok(cpu::count())
+}
+
+/// SET_NAME.
+pub fn set_name(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let mut name = [0; 15];
+    let len = (a[1] as usize).min(name.len());
+    crate::user::copy_in(&mut name[..len], a[0])?;
+    me.set_name(&name[..len]);
+    Ok(0)
+}
+
+/// REFLECT_SET.
+pub fn reflect_set(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    if a[0] >= ochre_abi::layout::USER_END as u64 {
+        return Err(Errno::EINVAL);
+    }
+    me.process.reflect.store(a[0], Relaxed);
+    Ok(0)
+}

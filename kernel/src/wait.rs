@@ -54,6 +54,15 @@ impl WaitQueue {
         }
     }
 
+    /// Waits once, unless `done` holds already: for a stopped thread, which only a kill or its continuation wakes. May return early.
+    pub(crate) fn wait_stopped(&self, me: &Arc<Thread>, done: impl Fn() -> bool) {
+        self.waiters.lock().push_back(me.clone());
+        if !done() {
+            sched::park(me, None, false);
+        }
+        self.leave(me);
+    }
+
     /// Wakes the thread that has waited longest; false if none waits.
     pub fn wake_one(&self) -> bool {
         let first = self.waiters.lock().pop_front();

@@ -63,7 +63,12 @@ pub const CLD_STOPPED: i32 = 5;
 pub const CLD_CONTINUED: i32 = 6;
 pub const SEGV_MAPERR: i32 = 1;
 pub const SEGV_ACCERR: i32 = 2;
+pub const BUS_ADRALN: i32 = 1;
 pub const BUS_ADRERR: i32 = 2;
+pub const FPE_INTDIV: i32 = 1;
+pub const FPE_FLTINV: i32 = 7;
+pub const ILL_ILLOPN: i32 = 2;
+pub const TRAP_TRACE: i32 = 2;
 
 /// The bit of a signal in a set; 0 for a number that is no signal.
 pub const fn bit(signal: u32) -> u64 {
