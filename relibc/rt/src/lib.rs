@@ -5,10 +5,16 @@
 #![cfg_attr(not(test), no_std)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+pub mod call;
 pub mod cpu;
 pub mod elf;
 pub mod exec;
 pub mod fd;
+#[cfg(feature = "alloc")]
+pub mod region;
 pub mod signal;
 pub mod syscall;
 pub mod time;

@@ -16,6 +16,11 @@ pub fn reply_receive(port: i32, completions: usize, flags: u64, timeout: u64) ->
     sys!(REPLY_RECEIVE, port, completions, flags, timeout)
 }
 
+/// Answers one held request from any thread: `tag` and `result` as in a [`ochre_abi::call::Completion`].
+pub fn answer_one(port: i32, tag: u64, result: i64) -> Result<()> {
+    unit(sys!(REPLY_RECEIVE, port, 0, ochre_abi::syscall::RECEIVE_ANSWER_ONE, 0, tag, result))
+}
+
 /// Copies from a window of a held request into `local`; the number of bytes, less at the window's end.
 pub fn window_read(port: i32, tag: u64, window: u32, offset: u64, local: &mut [u8]) -> Result<usize> {
     let copy =

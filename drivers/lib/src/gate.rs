@@ -1,0 +1,63 @@
+//! What a server asks of the kernel, as a trait, so that tests can play the kernel.
+
+use ochre_abi::Result;
+use ochre_abi::call::CallerInfo;
+use ochre_rt::{OwnedFd, syscall};
+
+/// The system calls on a port. The functions are those of [`ochre_rt::syscall`] without the port's fd.
+pub trait Gate: Send + Sync {
+    /// Answers with the region's first completions, then waits for requests.
+    fn reply_receive(&self, completions: usize, flags: u64, timeout: u64) -> Result<usize>;
+    /// Answers one request from any thread.
+    fn answer_one(&self, tag: u64, result: i64) -> Result<()>;
+    /// Copies from a window.
+    fn window_read(&self, tag: u64, window: u32, offset: u64, local: &mut [u8]) -> Result<usize>;
+    /// Copies to a window.
+    fn window_write(&self, tag: u64, window: u32, offset: u64, local: &[u8]) -> Result<usize>;
+    /// A descriptor that came along, close-on-exec.
+    fn take_fd(&self, tag: u64, index: u32) -> Result<OwnedFd>;
+    /// More about the caller.
+    fn caller_info(&self, tag: u64) -> Result<CallerInfo>;
+    /// Readiness of a handle.
+    fn ready(&self, handle: u64, set: u32, clear: u32) -> Result<()>;
+    /// The object that serves a handle's reads and maps.
+    fn attach(&self, handle: u64, object: i32, size: u64) -> Result<()>;
+}
+
+/// The kernel's port.
+#[derive(Debug)]
+pub struct KernelGate(pub OwnedFd);
+
+impl Gate for KernelGate {
+    fn reply_receive(&self, completions: usize, flags: u64, timeout: u64) -> Result<usize> {
+        syscall::reply_receive(self.0.get(), completions, flags, timeout)
+    }
+
+    fn answer_one(&self, tag: u64, result: i64) -> Result<()> {
+        syscall::answer_one(self.0.get(), tag, result)
+    }
+
+    fn window_read(&self, tag: u64, window: u32, offset: u64, local: &mut [u8]) -> Result<usize> {
+        syscall::window_read(self.0.get(), tag, window, offset, local)
+    }
+
+    fn window_write(&self, tag: u64, window: u32, offset: u64, local: &[u8]) -> Result<usize> {
+        syscall::window_write(self.0.get(), tag, window, offset, local)
+    }
+
+    fn take_fd(&self, tag: u64, index: u32) -> Result<OwnedFd> {
+        syscall::take_fd(self.0.get(), tag, index, ochre_abi::file::O_CLOEXEC).map(OwnedFd::new)
+    }
+
+    fn caller_info(&self, tag: u64) -> Result<CallerInfo> {
+        syscall::caller_info(self.0.get(), tag)
+    }
+
+    fn ready(&self, handle: u64, set: u32, clear: u32) -> Result<()> {
+        syscall::handle_ready(self.0.get(), handle, set, clear)
+    }
+
+    fn attach(&self, handle: u64, object: i32, size: u64) -> Result<()> {
+        syscall::handle_attach(self.0.get(), handle, object, size)
+    }
+}

@@ -1,0 +1,149 @@
+//! The loop: receives requests, has them handled, sends answers.
+
+use crate::gate::{Gate, KernelGate};
+use crate::request::Request;
+use crate::scheme::Scheme;
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+use ochre_abi::call::SLOTS;
+use ochre_abi::syscall::{FOREVER, RECEIVE_NOWAIT};
+use ochre_abi::{Errno, Result};
+use ochre_rt::region::Region;
+use ochre_rt::{OwnedFd, syscall};
+
+/// A port as its requests and other threads of the server see it; cheap to clone.
+#[derive(Clone)]
+pub struct Port {
+    gate: Arc<dyn Gate>,
+}
+
+impl Port {
+    pub(crate) fn gate(&self) -> &dyn Gate {
+        &*self.gate
+    }
+
+    /// Sets and clears readiness bits (EPOLLIN and so on) of a handle.
+    pub fn set_ready(&self, handle: u64, set: u32, clear: u32) -> Result<()> {
+        self.gate.ready(handle, set, clear)
+    }
+
+    /// From now on reads and maps of a handle are served from a memory object (`None`: by requests).
+    pub fn attach(&self, handle: u64, object: Option<(i32, u64)>) -> Result<()> {
+        let (fd, size) = object.unwrap_or((-1, 0));
+        self.gate.attach(handle, fd, size)
+    }
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Port")
+    }
+}
+
+/// A port with its region. One thread runs it.
+pub struct Server {
+    port: Port,
+    region: Arc<Region>,
+    fd: i32,
+    /// Requests taken from the ring so far.
+    seen: u32,
+    /// Completions that the next REPLY_RECEIVE passes.
+    answers: usize,
+}
+
+impl Server {
+    /// A port without a name; [`Self::serve`] gives it some.
+    pub fn new() -> Result<Self> {
+        let fd = OwnedFd::new(syscall::port_create(ochre_abi::file::O_CLOEXEC)?);
+        let region = Region::map(fd.get())?;
+        let number = fd.get();
+        Ok(Self { fd: number, ..Self::with(Box::new(KernelGate(fd)), region) })
+    }
+
+    /// A port that serves /scheme/NAME. EPERM without RIGHT_SCHEME; EEXIST while another server has the name.
+    pub fn register(name: &str) -> Result<Self> {
+        let server = Self::new()?;
+        server.serve(name)?;
+        Ok(server)
+    }
+
+    /// A server over another kernel: a test's.
+    pub fn with(gate: Box<dyn Gate>, region: Arc<Region>) -> Self {
+        Self { port: Port { gate: gate.into() }, region, fd: -1, seen: 0, answers: 0 }
+    }
+
+    /// Serves /scheme/NAME from this port, too.
+    pub fn serve(&self, name: &str) -> Result<()> {
+        syscall::scheme_register(name.as_bytes(), self.fd)
+    }
+
+    /// The port's descriptor, which is readable (poll, epoll) while requests wait.
+    pub fn fd(&self) -> i32 {
+        self.fd
+    }
+
+    /// For setting readiness and attaching objects, also from other threads.
+    pub fn port(&self) -> Port {
+        self.port.clone()
+    }
+
+    /// Serves for ever; returns if the port fails.
+    pub fn run(&mut self, scheme: &mut impl Scheme) -> Result<()> {
+        loop {
+            self.step(scheme, 0, FOREVER)?;
+        }
+    }
+
+    /// Handles what is announced, without waiting, and sends the answers: for servers with an event loop of their own.
+    /// How many requests were handled.
+    pub fn process_pending(&mut self, scheme: &mut impl Scheme) -> Result<usize> {
+        let mut total = 0;
+        loop {
+            let handled = self.step(scheme, RECEIVE_NOWAIT, 0)?;
+            total += handled;
+            if handled == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Sends the answers that are due, waits up to `timeout` ns for requests and handles them; how many.
+    pub fn process(&mut self, scheme: &mut impl Scheme, timeout: u64) -> Result<usize> {
+        self.step(scheme, 0, timeout)
+    }
+
+    fn step(&mut self, scheme: &mut impl Scheme, flags: u64, timeout: u64) -> Result<usize> {
+        // The kernel takes the answers first, even if a signal then ends the wait.
+        let received = self.port.gate.reply_receive(core::mem::take(&mut self.answers), flags, timeout);
+        match received {
+            Ok(_) | Err(Errno::EINTR) => Ok(self.drain(scheme)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Handles all requests announced by now; their answers stand in the region for the next REPLY_RECEIVE.
+    fn drain(&mut self, scheme: &mut impl Scheme) -> usize {
+        let announced = self.region.submitted();
+        // There are never more than that; were the counter wrong, the slots would not be free to take.
+        let count = (announced.wrapping_sub(self.seen) as usize).min(SLOTS);
+        for _ in 0..count {
+            let slot = self.region.take(self.region.announced(self.seen));
+            self.seen = self.seen.wrapping_add(1);
+            let Some(slot) = slot else { continue };
+            let mut request = Request::new(slot, self.port.clone());
+            let answer = scheme.handle(&mut request);
+            if let Some(completion) = request.finish(answer) {
+                self.region.set_completion(self.answers, completion);
+                self.answers += 1;
+            }
+        }
+        count
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("fd", &self.fd).finish_non_exhaustive()
+    }
+}
