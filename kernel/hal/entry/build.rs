@@ -1,13 +1,11 @@
 //! Passes hal's link script to the linker, so that whoever builds the kernel need not know it.
 
-use std::path::Path;
-
 fn main() {
-    let script = Path::new(&std::env::var("CARGO_MANIFEST_DIR").expect("set by cargo")).join("../link.ld");
-    println!("cargo:rerun-if-changed={}", script.display());
+    println!("cargo:rerun-if-changed=../link.ld");
+    let dir = std::env::var("CARGO_MANIFEST_DIR").expect("set by cargo");
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("none") {
-        println!("cargo:rustc-link-arg=-T{}", script.display());
-        println!("cargo:rustc-link-arg=-zmax-page-size=4096");
-        println!("cargo:rustc-link-arg=--no-pie");
+        for argument in [&format!("-T{dir}/../link.ld"), "-zmax-page-size=4096", "--no-pie"] {
+            println!("cargo:rustc-link-arg={argument}");
+        }
     }
 }

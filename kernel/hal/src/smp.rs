@@ -3,11 +3,13 @@
 //! Source: Intel SDM volume 3, section 9.4 (INIT-SIPI-SIPI).
 
 use alloc::vec::Vec;
+use core::fmt::Write;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use crate::apic::{self, vector};
 use crate::cpu::{self, MAX_CPUS};
 use crate::layout::{PAGE, phys_to_virt};
+use crate::serial::Console;
 use crate::{Level, acpi, boot, context, debug, glue, time};
 
 unsafe extern "C" {
@@ -135,5 +137,6 @@ pub(crate) fn on_nmi() {
     if STOP.load(Ordering::SeqCst) {
         debug::halt();
     }
-    crate::log!(Level::Warn, "NMI on CPU {}", cpu::id());
+    // Not through the log's sink, whose lock the interrupted code may hold.
+    let _ = writeln!(Console, "NMI on CPU {}", cpu::id());
 }
