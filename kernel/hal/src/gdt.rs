@@ -79,7 +79,8 @@ pub fn init(cpu: &'static PerCpu) {
     let stacks = if cpu.id.get() == 0 {
         BSP_STACKS.0.get() as usize
     } else {
-        alloc::boxed::Box::leak(alloc::boxed::Box::new(Stacks(UnsafeCell::new([0; ISTS * IST_SIZE])))).0.get() as usize
+        // Not a boxed `Stacks`, which a debug build makes on the stack first, and that is small. 16 bytes a piece, for the alignment.
+        alloc::vec![0u128; ISTS * IST_SIZE / 16].leak().as_ptr() as usize
     };
     let tss = cpu.tables.tss();
     for ist in 0..ISTS {

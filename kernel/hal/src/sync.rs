@@ -86,6 +86,17 @@ pub struct SpinGuard<'a, T: ?Sized> {
     not_send: PhantomData<*mut ()>,
 }
 
+impl<'a, T: ?Sized> SpinGuard<'a, T> {
+    /// The value for as long as the lock lives; it stays locked for ever.
+    pub fn leak(self) -> &'a mut T {
+        let lock = self.lock;
+        depth::sub();
+        core::mem::forget(self);
+        // SAFETY: the lock is held and nobody gives it up any more, so nobody else gets at the value.
+        unsafe { &mut *lock.value.get() }
+    }
+}
+
 // SAFETY: a shared guard gives `&T` only.
 unsafe impl<T: ?Sized + Sync> Sync for SpinGuard<'_, T> {}
 

@@ -1,4 +1,4 @@
-//! The readers of the loaders' information, on the host, with a made-up physical memory.
+//! The readers of the loaders' information, and the locks, on the host with a made-up machine around them.
 
 use std::cell::RefCell;
 
@@ -9,20 +9,22 @@ mod layout {
     }
 }
 
-/// hal's own write-once cell needs the CPU; the standard library's will do.
-pub struct Once<T>(std::sync::OnceLock<T>);
-
-impl<T> Once<T> {
-    pub const fn new() -> Self {
-        Self(std::sync::OnceLock::new())
-    }
-    pub fn set(&self, value: T) -> Result<(), T> {
-        self.0.set(value)
-    }
-    pub fn get(&self) -> Option<&T> {
-        self.0.get()
+mod cpu {
+    pub const MAX_CPUS: usize = 1;
+    pub fn id() -> usize {
+        0
     }
 }
+
+mod paging {
+    pub fn service_shootdown() {}
+}
+
+#[allow(dead_code)]
+#[path = "../src/sync.rs"]
+mod sync;
+
+pub use sync::{Once, SpinLock};
 
 thread_local! {
     static MEMORY: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -70,6 +72,11 @@ mod boot {
             f()
         }
 
+        fn gather(read: fn(u64, &mut Gathered) -> Option<()>) -> Option<Gathered> {
+            let mut out = Gathered::new();
+            read(BASE, &mut out).map(|()| out)
+        }
+
         /// A multiboot2 tag, padded.
         fn tag(kind: u32, body: &[u8]) -> Vec<u8> {
             let mut out = [kind.to_le_bytes(), (8 + body.len() as u32).to_le_bytes()].concat();
@@ -97,7 +104,7 @@ mod boot {
 
         #[test]
         fn multiboot2_is_read() {
-            let out = with_memory(multiboot2_bytes(), || multiboot2::read(BASE)).expect("sound information");
+            let out = with_memory(multiboot2_bytes(), || gather(multiboot2::read)).expect("sound information");
             assert_eq!(&*out.cmdline, b"ochre.log=debug");
             assert_eq!(&*out.modules, [PhysRange { start: 0x40_0000, len: 0x1234 }]);
             let usable = MemoryRegion { range: PhysRange { start: 0x10_0000, len: 0x70_0000 }, kind: MemoryKind::Usable };
@@ -122,7 +129,7 @@ mod boot {
 
         #[test]
         fn pvh_is_read() {
-            let out = with_memory(pvh_bytes(), || pvh::read(BASE)).expect("sound information");
+            let out = with_memory(pvh_bytes(), || gather(pvh::read)).expect("sound information");
             assert_eq!(&*out.cmdline, b"ochre.run=ls");
             assert_eq!(&*out.modules, [PhysRange { start: 0x7f0_0000, len: 5000 }]);
             assert_eq!((out.regions.len(), out.rsdp), (2, Some(0xf_5000)));
@@ -132,14 +139,14 @@ mod boot {
             /// Damaged information gives an error or something, but no panic and no endless loop.
             #[test]
             fn damage_is_survived(damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8), cut in 0usize..400) {
-                for (sound, read) in [(multiboot2_bytes(), multiboot2::read as fn(u64) -> Option<Gathered>), (pvh_bytes(), pvh::read)] {
+                for (sound, read) in [(multiboot2_bytes(), multiboot2::read as fn(u64, &mut Gathered) -> Option<()>), (pvh_bytes(), pvh::read)] {
                     let mut bytes = sound;
                     for (index, value) in &damage {
                         let index = index.index(bytes.len());
                         bytes[index] = *value;
                     }
                     bytes.truncate(bytes.len().saturating_sub(cut / 4));
-                    let _ = with_memory(bytes, || read(BASE));
+                    let _ = with_memory(bytes, || gather(read));
                 }
             }
 
@@ -147,7 +154,7 @@ mod boot {
             /// region said is not.
             #[test]
             fn memory_map_is_clean(input in prop::collection::vec((0u64..40_000, 0u64..20_000, 0u32..6), 0..12)) {
-                let mut regions = Gathered::new("test").regions;
+                let mut regions = Gathered::new().regions;
                 let input: Vec<_> = input
                     .into_iter()
                     .map(|(start, len, kind)| MemoryRegion { range: PhysRange { start, len }, kind: MemoryKind::from_e820(kind) })
@@ -178,4 +185,37 @@ mod boot {
             }
         }
     }
+}
+
+#[test]
+fn one_at_a_time() {
+    let counter = SpinLock::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..10_000 {
+                    *counter.lock() += 1;
+                }
+            });
+        }
+    });
+    assert_eq!(counter.into_inner(), 40_000);
+}
+
+#[test]
+fn set_once() {
+    let once = Once::new();
+    let winners: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|i| {
+                scope.spawn({
+                    let once = &once;
+                    move || usize::from(once.set(i).is_ok())
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
+    });
+    assert_eq!(winners, 1);
+    assert!(once.get().is_some());
 }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::Once;
+use crate::{Once, SpinLock};
 
 /// What the loader told. Lives as long as the kernel.
 #[derive(Debug)]
@@ -170,7 +170,8 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    pub const fn new(loader: &'static str) -> Self {
+    /// Nothing told yet.
+    pub const fn new() -> Self {
         let nothing = MemoryRegion { range: PhysRange { start: 0, len: 0 }, kind: MemoryKind::Reserved };
         Self {
             cmdline: List::new(0),
@@ -179,22 +180,26 @@ impl Gathered {
             rsdp_copy: None,
             framebuffer: None,
             regions: List::new(nothing),
-            loader,
+            loader: "",
         }
     }
 }
 
-static GATHERED: Once<Gathered> = Once::new();
+/// Filled in place: it is too large to be passed around on the boot stack.
+static GATHERED: SpinLock<Gathered> = SpinLock::new(Gathered::new());
 static INFO: Once<BootInfo> = Once::new();
 
-/// Keeps the information for ever.
+/// Gathers the information by `read`, which says whether it could, and keeps it for ever. `None` if it could not.
 ///
 /// # Panics
-/// If called twice.
-pub(super) fn publish(mut gathered: Gathered) -> &'static BootInfo {
-    super::memory::normalise(&mut gathered.regions);
-    assert!(GATHERED.set(gathered).is_ok(), "boot information published twice");
-    let kept = GATHERED.get().expect("just set");
+/// If it was gathered before.
+pub(super) fn gather(read: impl FnOnce(&mut Gathered) -> Option<()>) -> Option<&'static BootInfo> {
+    let kept = GATHERED.try_lock().expect("boot information is gathered once").leak();
+    read(kept)?;
+    super::memory::normalise(&mut kept.regions);
+    if kept.regions.is_empty() {
+        return None;
+    }
     let copy = kept.rsdp_copy.as_ref().map(|copy| crate::layout::virt_to_phys(copy.as_ptr() as usize));
     let info = BootInfo {
         cmdline: core::str::from_utf8(&kept.cmdline).unwrap_or(""),
@@ -204,8 +209,8 @@ pub(super) fn publish(mut gathered: Gathered) -> &'static BootInfo {
         memory: &kept.regions,
         loader: kept.loader,
     };
-    assert!(INFO.set(info).is_ok(), "boot information published twice");
-    INFO.get().expect("just set")
+    assert!(INFO.set(info).is_ok(), "boot information is gathered once");
+    INFO.get()
 }
 
 /// The memory regions, once they are known.

@@ -34,12 +34,11 @@ pub(crate) fn stack() -> core::ops::Range<usize> {
 extern "C" fn __ochre_boot(loader: u32, info: u64) -> ! {
     serial::init();
     cpu::init_bsp();
-    let gathered = match loader {
-        1 => pvh::read(info),
-        _ => multiboot2::read(info),
-    };
-    let Some(gathered) = gathered else { panic!("the loader's boot information is damaged") };
-    let info = info::publish(gathered);
+    let info = info::gather(|out| match loader {
+        1 => pvh::read(info, out),
+        _ => multiboot2::read(info, out),
+    });
+    let Some(info) = info else { panic!("the loader's boot information is damaged") };
     let tables = paging::build(info);
     ROOT.store(tables.root, Ordering::Release);
     crate::log!(Level::Info, "boot: by {}, command line \"{}\"", info.loader, info.cmdline);

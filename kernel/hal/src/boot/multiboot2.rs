@@ -57,9 +57,9 @@ struct FramebufferTag {
     _reserved: [u8; 2],
 }
 
-/// Reads the information at `info`; `None` if it is damaged or tells no memory map.
-pub(super) fn read(info: u64) -> Option<Gathered> {
-    let mut out = Gathered::new("multiboot2");
+/// Reads the information at `info`; `None` if it is damaged.
+pub(super) fn read(info: u64, out: &mut Gathered) -> Option<()> {
+    out.loader = "multiboot2";
     let end = info.checked_add(u64::from(phys::read::<u32>(info)?))?;
     let mut at = info + 8;
     while at + size_of::<TagHeader>() as u64 <= end {
@@ -76,7 +76,7 @@ pub(super) fn read(info: u64) -> Option<Gathered> {
                 let len = module.end.checked_sub(module.start)?;
                 out.modules.push(PhysRange { start: module.start.into(), len: len.into() });
             }
-            MEMORY_MAP => memory_map(&mut out, body, tag_end)?,
+            MEMORY_MAP => memory_map(out, body, tag_end)?,
             FRAMEBUFFER => out.framebuffer = framebuffer(body, tag_end),
             ACPI_NEW => out.rsdp_copy = within(body, tag_end).or(out.rsdp_copy),
             ACPI_OLD if out.rsdp_copy.is_none() => {
@@ -90,7 +90,7 @@ pub(super) fn read(info: u64) -> Option<Gathered> {
         }
         at = tag_end.next_multiple_of(8);
     }
-    (!out.regions.is_empty()).then_some(out)
+    Some(())
 }
 
 /// The `T` at `at`, if it ends by `end`.

@@ -40,13 +40,13 @@ struct MemoryEntry {
     _reserved: u32,
 }
 
-/// Reads the start info at `info`; `None` if it is none, or tells no memory map (version 0 does not).
-pub(super) fn read(info: u64) -> Option<Gathered> {
+/// Reads the start info at `info`; `None` if it is none, damaged, or of version 0, which tells no memory map.
+pub(super) fn read(info: u64, out: &mut Gathered) -> Option<()> {
     let start: StartInfo = phys::read(info)?;
     if start.magic != MAGIC || start.version < 1 {
         return None;
     }
-    let mut out = Gathered::new("pvh");
+    out.loader = "pvh";
     if start.cmdline != 0 {
         phys::read_string(start.cmdline, 4096, |byte| {
             out.cmdline.push(byte);
@@ -66,5 +66,5 @@ pub(super) fn read(info: u64) -> Option<Gathered> {
         }
     }
     out.rsdp = (start.rsdp != 0).then_some(start.rsdp);
-    (!out.regions.is_empty()).then_some(out)
+    Some(())
 }
