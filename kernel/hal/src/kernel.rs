@@ -114,8 +114,6 @@ pub mod glue {
         pub safe fn main(info: &'static BootInfo) -> !;
         #[link_name = "__ochre_cpu_main"]
         pub safe fn cpu_main() -> !;
-        #[link_name = "__ochre_syscall"]
-        pub safe fn syscall(regs: &mut UserRegs);
         #[link_name = "__ochre_exception"]
         pub safe fn exception(regs: &mut UserRegs, e: Exception);
         #[link_name = "__ochre_interrupt"]
@@ -135,7 +133,8 @@ pub mod glue {
 #[macro_export]
 macro_rules! entry {
     ($kernel:ty) => {
-        // SAFETY (of the unsafe attributes): hal declares these names with these very signatures (`glue`), and nobody else uses them.
+        // SAFETY (of the unsafe attributes): hal declares these names with these very signatures (`glue`; trap.rs calls
+        // `__ochre_syscall` from assembly), and nobody else uses them.
         const _: () = {
             use $crate::{BootInfo, Exception, Kernel, UserRegs};
             #[unsafe(no_mangle)]
@@ -147,7 +146,7 @@ macro_rules! entry {
                 <$kernel as Kernel>::cpu_main()
             }
             #[unsafe(no_mangle)]
-            extern "Rust" fn __ochre_syscall(regs: &mut UserRegs) {
+            extern "C" fn __ochre_syscall(regs: &mut UserRegs) {
                 <$kernel as Kernel>::syscall(regs)
             }
             #[unsafe(no_mangle)]

@@ -14,7 +14,7 @@ mod heap;
 pub(crate) mod bitmap;
 pub(crate) mod kvirt;
 
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
 
 pub use frame::Frame;
 
@@ -25,7 +25,9 @@ use crate::{BootInfo, MemoryKind, Once, PhysRange, SpinLock};
 
 static BUDDY: SpinLock<Buddy> = SpinLock::new(Buddy::new());
 static INFO: Once<&'static BootInfo> = Once::new();
-static META: Once<&'static [FrameMeta]> = Once::new();
+/// The frame table, which `init` makes and nobody frees; [`FRAMES`] entries.
+static META: AtomicPtr<FrameMeta> = AtomicPtr::new(core::ptr::null_mut());
+static FRAMES: AtomicUsize = AtomicUsize::new(0);
 /// Frames in the buddy allocator, readable without its lock.
 static FREE: AtomicUsize = AtomicUsize::new(0);
 static RESERVE: AtomicUsize = AtomicUsize::new(0);
@@ -99,7 +101,9 @@ pub(crate) fn init(info: &'static BootInfo, reserved: &[PhysRange]) {
     FREE.store(free, Relaxed);
     TOTAL.store(free, Relaxed);
     RESERVE.store((free / 64).max(1024), Relaxed);
-    if META.set(meta).is_err() || INFO.set(info).is_err() {
+    META.store(base, Relaxed);
+    FRAMES.store(frames, Relaxed);
+    if INFO.set(info).is_err() {
         panic!("mem::init runs once");
     }
 }
@@ -134,13 +138,12 @@ fn boot_info() -> &'static BootInfo {
 
 /// A frame's metadata.
 ///
-/// `frame` comes from the allocator or a page-table entry, so it is below the end of the table.
+/// `frame` comes from the allocator, a page-table entry or a boot module, so `init` has run and it is in the table.
 #[inline(always)]
 pub(crate) fn meta(frame: u32) -> &'static FrameMeta {
-    match META.get() {
-        Some(meta) => &meta[frame as usize],
-        None => unreachable!("mem::init has run"),
-    }
+    debug_assert!((frame as usize) < FRAMES.load(Relaxed));
+    // SAFETY: private to hal, whose callers pass such frames only; entries are atomics, shared and never freed.
+    unsafe { &*META.load(Relaxed).add(frame as usize) }
 }
 
 /// Some byte of `phys..phys + len` is RAM that hal manages (or the kernel image, which lies in usable RAM).
@@ -173,7 +176,7 @@ pub(crate) fn alloc_frame() -> Option<u32> {
 }
 
 /// Gives a single frame back.
-#[inline]
+#[inline(never)]
 pub(crate) fn free_frame(frame: u32) {
     let cache = &cpu::this().frames;
     let mut count = cache.count.load(Relaxed);

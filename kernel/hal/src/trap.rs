@@ -94,7 +94,7 @@ __ochre_syscall_entry:
     push rax                        // keeps the stack aligned to 16
     xor ebp, ebp                    // backtraces end here
     lea rdi, [rsp + 8]
-    call {on_syscall}
+    call __ochre_syscall
 
 // Back to user mode with the registers at rsp + 8. sysret where it gives the same as iretq would: rcx and r11 must be rip
 // and rflags, and rip canonical (else sysret would fault in the kernel, on the user's stack).
@@ -312,7 +312,6 @@ __ochre_trap_stubs:
     cs = const offset_of!(UserRegs, cs),
     ss = const offset_of!(UserRegs, ss),
     frame = const size_of::<UserRegs>(),
-    on_syscall = sym on_syscall,
     on_user_trap = sym on_user_trap,
     on_kernel_trap = sym on_kernel_trap,
     on_ist_trap = sym on_ist_trap,
@@ -326,10 +325,6 @@ unsafe extern "C" {
 
 /// Bytes between the entries of two vectors.
 const STUB_SIZE: usize = 16;
-
-extern "C" fn on_syscall(regs: &mut UserRegs) {
-    glue::syscall(regs);
-}
 
 extern "C" fn on_user_trap(regs: &mut UserRegs, vector: u8) {
     if vector >= 32 {

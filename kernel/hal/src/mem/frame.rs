@@ -1,6 +1,7 @@
 //! References to physical pages.
 
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::{alloc_frame, frame_ptr, free_frame, has_room, meta, zero_frame};
@@ -14,7 +15,7 @@ const SATURATED: u32 = 1 << 31;
 /// The contents may change at any time if the page is mapped in a user program or given to a device. So there is never a
 /// Rust reference to them but to atomics; all other access is by volatile-like copies.
 #[derive(Debug)]
-pub struct Frame(u32);
+pub struct Frame(NonZeroU32);
 
 impl Frame {
     /// A page of zeroes for a user program. None once free memory is down to the kernel's reserve.
@@ -22,7 +23,7 @@ impl Frame {
     pub fn alloc_zeroed() -> Option<Frame> {
         let frame = Self::alloc()?;
         // SAFETY: the frame is new, nobody else knows it.
-        unsafe { zero_frame(frame.0) };
+        unsafe { zero_frame(frame.number()) };
         Some(frame)
     }
 
@@ -40,7 +41,20 @@ impl Frame {
         }
         let frame = alloc_frame()?;
         meta(frame).refs.store(1, Ordering::Relaxed);
-        Some(Frame(frame))
+        Some(Self::numbered(frame))
+    }
+
+    /// Frame 0 holds firmware's data and is never handed out (`boot` reserves the first MiB).
+    #[inline(always)]
+    fn numbered(frame: u32) -> Frame {
+        debug_assert!(frame != 0);
+        // SAFETY: the first MiB is reserved, so neither the allocator nor a page table nor a module has frame 0.
+        Frame(unsafe { NonZeroU32::new_unchecked(frame) })
+    }
+
+    #[inline(always)]
+    fn number(&self) -> u32 {
+        self.0.get()
     }
 
     /// `count` physically adjacent pages of zeroes, in order, wholly below physical address `below`: memory for DMA.
@@ -53,7 +67,7 @@ impl Frame {
             // SAFETY: the frame is new, nobody else knows it.
             unsafe { zero_frame(frame) };
             meta(frame).refs.store(1, Ordering::Relaxed);
-            Frame(frame)
+            Self::numbered(frame)
         });
         Some(frames.collect())
     }
@@ -76,13 +90,13 @@ impl Frame {
         if before >= SATURATED {
             saturate(frame);
         }
-        Frame(frame)
+        Self::numbered(frame)
     }
 
     /// Turns the reference into a plain number, for a page-table entry to own.
     #[inline(always)]
     pub(crate) fn into_raw(self) -> u32 {
-        let frame = self.0;
+        let frame = self.number();
         core::mem::forget(self);
         frame
     }
@@ -93,19 +107,19 @@ impl Frame {
     /// The caller owns the reference that `into_raw` gave.
     #[inline(always)]
     pub(crate) unsafe fn from_raw(frame: u32) -> Frame {
-        Frame(frame)
+        Self::numbered(frame)
     }
 
     /// This is the only reference.
     #[inline]
     pub fn is_unique(&self) -> bool {
-        meta(self.0).refs.load(Ordering::Acquire) == 1
+        meta(self.number()).refs.load(Ordering::Acquire) == 1
     }
 
     /// The page's physical address.
     #[inline]
     pub fn phys(&self) -> u64 {
-        u64::from(self.0) * PAGE as u64
+        u64::from(self.number()) * PAGE as u64
     }
 
     /// Both refer to the same page.
@@ -118,7 +132,7 @@ impl Frame {
     #[inline(always)]
     pub(crate) fn bytes(&self, offset: usize, len: usize) -> *mut u8 {
         assert!(offset <= PAGE && len <= PAGE - offset, "access beyond a frame");
-        frame_ptr(self.0).wrapping_add(offset)
+        frame_ptr(self.number()).wrapping_add(offset)
     }
 
     /// Copies out of the page. Panics if the range leaves it.
@@ -188,7 +202,7 @@ impl Frame {
 impl Clone for Frame {
     #[inline(always)]
     fn clone(&self) -> Frame {
-        Self::from_entry(self.0)
+        Self::from_entry(self.number())
     }
 }
 
@@ -196,11 +210,11 @@ impl Drop for Frame {
     #[inline(always)]
     fn drop(&mut self) {
         // Release: what this owner did with the page comes before its next life; Acquire for the one who frees it.
-        let before = meta(self.0).refs.fetch_sub(1, Ordering::AcqRel);
+        let before = meta(self.number()).refs.fetch_sub(1, Ordering::AcqRel);
         if before == 1 {
-            free_frame(self.0);
+            free_frame(self.number());
         } else if before >= SATURATED {
-            saturate(self.0);
+            saturate(self.number());
         }
     }
 }

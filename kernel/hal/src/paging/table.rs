@@ -1,6 +1,7 @@
 //! The user half of an address space.
 
 use alloc::sync::Arc;
+use core::arch::asm;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::Release};
 
@@ -46,7 +47,7 @@ impl PageTable {
         let upper = &raw const entries(kernel_root())[256];
         // SAFETY: the frame is new; the kernel's upper entries never change. DF is clear (psABI).
         unsafe {
-            core::arch::asm!("rep stosq", "mov ecx, 256", "rep movsq", inout("rcx") 256usize => _, in("rax") 0,
+            asm!("rep stosq", "mov ecx, 256", "rep movsq", inout("rcx") 256usize => _, in("rax") 0,
                 inout("rdi") mem::frame_ptr(frame) => _, inout("rsi") upper => _, options(nostack, preserves_flags));
         }
         Some(Arc::new(PageTable { root, cpus: AtomicU64::new(0), lock: SpinLock::new(()), resident: AtomicUsize::new(0) }))
@@ -140,17 +141,20 @@ impl PageTable {
             let table = path[2];
             let limit = end.min((at | (LEAF_SPAN - 1)) + 1);
             let mut removed = 0;
+            let base = at & !(LEAF_SPAN - 1);
+            let to = (limit - base) / PAGE;
             while at < limit && batch.len < BATCH {
-                let entry = &entries(table)[at >> 12 & 511];
-                if entry.load(Relaxed) != 0 {
+                let index = next_occupied(table, at >> 12 & 511, to);
+                at = base + index * PAGE;
+                if index < to {
                     // The CPU sets the dirty bit only in an entry that is present: what the exchange returns is final.
-                    batch.push(at, entry.swap(0, Relaxed));
+                    batch.push(at, entries(table)[index].swap(0, Relaxed));
                     removed += 1;
+                    at += PAGE;
                 }
-                at += PAGE;
             }
             if removed > 0 && remove_entries(table, removed) == 0 {
-                self.prune(at - PAGE, path, batch);
+                self.prune(base, path, batch);
             }
         }
         self.resident.store(self.resident.load(Relaxed) - batch.frames, Relaxed);
@@ -178,8 +182,13 @@ impl PageTable {
         let mut changed = Changed::none();
         let _guard = self.lock.lock();
         self.each_entry(at, end, |va, entry| {
-            let old = update(entry, |old| pte::with_prot(old, prot));
-            changed.note(va, old, pte::with_prot(old, prot));
+            let old = entry.load(Relaxed);
+            let new = pte::with_prot(old, prot);
+            // The CPU may set other bits of the entry meanwhile, but none of those that differ here.
+            if new != old {
+                entry.fetch_xor(old ^ new, Relaxed);
+                changed.note(va, old, new);
+            }
         });
         changed.flush(self);
     }
@@ -234,7 +243,7 @@ impl PageTable {
         let mut result = Ok(());
         while at < end {
             let source = match self.path(at) {
-                Ok(path) => entries(path[2]),
+                Ok(path) => path[2],
                 Err(next) => {
                     at = next;
                     continue;
@@ -249,11 +258,18 @@ impl PageTable {
                 }
             };
             let target = entries(target_table);
-            let (from, to) = (at >> 12 & 511, (limit - 1) >> 12 & 511);
+            let to = ((limit - 1) >> 12 & 511) + 1;
+            let mut index = at >> 12 & 511;
             let mut shared = 0;
-            for (entry, new) in source[from..=to].iter().zip(&target[from..=to]) {
+            loop {
+                index = next_occupied(source, index, to);
+                if index == to {
+                    break;
+                }
+                let (entry, new) = (&entries(source)[index], &target[index]);
+                index += 1;
                 let old = entry.load(Relaxed);
-                if old == 0 || old & pte::DEVICE != 0 || new.load(Relaxed) != 0 {
+                if old & pte::DEVICE != 0 || new.load(Relaxed) != 0 {
                     continue;
                 }
                 if old & pte::WRITE != 0 {
@@ -299,17 +315,13 @@ impl PageTable {
     /// The three tables below the root that lead to `va`, or where the next address is that may have some.
     #[inline(always)]
     fn path(&self, va: usize) -> Result<[u64; 3], usize> {
-        let mut table = self.root;
-        let mut path = [0; 3];
-        for (level, shift) in [39, 30, 21].into_iter().enumerate() {
+        let below = |table: u64, shift: u32| {
             let entry = entries(table)[va >> shift & 511].load(Relaxed);
-            if entry == 0 {
-                return Err(((va >> shift) + 1) << shift);
-            }
-            table = entry & pte::ADDRESS;
-            path[level] = table;
-        }
-        Ok(path)
+            if entry == 0 { Err(((va >> shift) + 1) << shift) } else { Ok(entry & pte::ADDRESS) }
+        };
+        let upper = below(self.root, 39)?;
+        let middle = below(upper, 30)?;
+        Ok([upper, middle, below(middle, 21)?])
     }
 
     /// The table with the entry for `va`, made if it is not there; with the lock held.
@@ -355,14 +367,15 @@ impl PageTable {
                     continue;
                 }
             };
-            let limit = end.min((at | (LEAF_SPAN - 1)) + 1);
-            while at < limit {
-                let entry = &entries(path[2])[at >> 12 & 511];
-                if entry.load(Relaxed) != 0 {
-                    f(at, entry);
-                }
-                at += PAGE;
+            let base = at & !(LEAF_SPAN - 1);
+            let limit = end.min(base + LEAF_SPAN);
+            let to = (limit - base) / PAGE;
+            let mut index = next_occupied(path[2], at >> 12 & 511, to);
+            while index < to {
+                f(base + index * PAGE, &entries(path[2])[index]);
+                index = next_occupied(path[2], index + 1, to);
             }
+            at = limit;
         }
     }
 }
@@ -378,23 +391,32 @@ impl Drop for PageTable {
 /// waits for long.
 fn free_table(table: u64, level: u32) {
     let frame = (table / PAGE as u64) as u32;
-    let mut left = mem::meta(frame).info.load(Relaxed);
-    for entry in &entries(table)[..if level == 4 { 256 } else { 512 }] {
-        if left == 0 {
-            break;
-        }
-        let value = entry.load(Relaxed);
-        if value == 0 {
-            continue;
-        }
-        left -= 1;
+    let mut index = 0;
+    for _ in 0..mem::meta(frame).info.load(Relaxed) {
+        index = next_occupied(table, index, if level == 4 { 256 } else { 512 });
+        let value = entries(table)[index].load(Relaxed);
         if level == 1 { drop_entry(value) } else { free_table(value & pte::ADDRESS, level - 1) }
+        index += 1;
     }
     if level == 1 {
         service_shootdown();
     }
     mem::meta(frame).info.store(0, Relaxed);
     mem::free_frame(frame);
+}
+
+/// The first occupied entry of a table from index `from` on, before `to`; else `to`.
+#[inline(always)]
+fn next_occupied(table: u64, from: usize, to: usize) -> usize {
+    let start = &raw const entries(table)[0] as usize;
+    let (end, found): (usize, u8);
+    // SAFETY: reads entries of a page table, up to the first that is not zero; the CPU may change others meanwhile. DF is
+    // clear (psABI). `scas` leaves the address after the last entry that it read.
+    unsafe {
+        asm!("cmp al, al", "repe scasq", "setne {found}", found = out(reg_byte) found, in("rax") 0,
+            inout("rdi") start + 8 * from => end, inout("rcx") to - from => _, options(nostack, readonly));
+    }
+    if found != 0 { (end - start) / 8 - 1 } else { to }
 }
 
 /// Counts entries into a table; only under its address space's lock.
