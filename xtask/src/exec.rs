@@ -19,7 +19,6 @@ const LOG_LINES: usize = 40;
 /// Runs the command and returns the status that xtask ends with.
 pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
     let scratch = Scratch::new(workspace)?;
-    let how = Run { dir: scratch.path(), timeout: args.timeout, show_console: args.console };
     let put = args.put.as_deref();
     let (boot, mut symboliser) = if args.linux {
         let programs = archive::programs(workspace, &args.machine.config)?;
@@ -35,7 +34,14 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
     if let Some(put) = put {
         symboliser.add_put(put);
     }
-    let finished = run::run(&args.machine.machine(boot), &how, std::io::stdout())?;
+    let machine = args.machine.machine(boot);
+    let how = Run {
+        dir: scratch.path(),
+        timeout: args.timeout,
+        show_console: args.console,
+        nudge_until: if args.linux { linux::nudge(&machine) } else { None },
+    };
+    let finished = run::run(&machine, &how, std::io::stdout())?;
     let log_file = workspace.target_dir("vm")?.join("serial.log");
     std::fs::copy(&finished.log_file, &log_file)?;
     if let Some(text) = report::failure(&finished, &mut symboliser, &log_file, LOG_LINES) {

@@ -5,7 +5,7 @@
 
 use crate::build::debian;
 use crate::image::cpio::{Align, Archive};
-use crate::vm::machine::Boot;
+use crate::vm::machine::{Boot, Machine};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -56,7 +56,12 @@ pub fn boot(
         crate::image::archive::put(&mut archive, put)?;
     }
     archive.finish()?;
-    Ok(Boot::Direct { kernel: kernel(workspace)?, module, cmdline: "console=ttyS0 quiet panic=-1".into() })
+    Ok(Boot::Direct { kernel: kernel(workspace)?, module, cmdline: "console=ttyS0 nokaslr panic=-1".into() })
+}
+
+/// Until when Linux's CPUs need nudges in this machine, if they do.
+pub fn nudge(machine: &Machine) -> Option<&'static str> {
+    (machine.icount && machine.smp > 1).then_some("smp: Brought up")
 }
 
 /// Debian's kernel image.

@@ -22,6 +22,9 @@ use row::Row;
 /// The binary that measures. It must run on both systems.
 const PROGRAM: &str = "/bin/bench";
 
+const OCHRE: &str = "Ochre";
+const LINUX: &str = "Linux";
+
 /// Measures and prints the table. Returns the status that xtask ends with.
 pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<i32> {
     let command = [PROGRAM.to_owned(), args.name.clone()];
@@ -31,12 +34,12 @@ pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<i32> {
     let scratch = Scratch::new(workspace)?;
     let cmdline = boot::cmdline("warn", &command);
     let boot = boot::prepare(&image, None, None, &cmdline, scratch.path())?;
-    let ours = measure("Ochre", boot, args, &scratch, &mut symboliser)?;
+    let ours = measure(OCHRE, boot, args, &scratch, &mut symboliser)?;
     let theirs = if args.only_ochre {
         Vec::new()
     } else {
         let boot = linux::boot(workspace, &image.programs, None, &command, scratch.path())?;
-        measure("Linux", boot, args, &scratch, &mut symboliser)?
+        measure(LINUX, boot, args, &scratch, &mut symboliser)?
     };
     println!("{}, {} CPUs, instructions counted as nanoseconds (-icount shift=0)\n", args.name, args.smp);
     print!("{}", table::table(&ours, &theirs));
@@ -51,9 +54,13 @@ fn measure(
     symboliser: &mut Symboliser,
 ) -> Result<Vec<Row>> {
     let _step = Step::start(format!("measuring {system}"));
-    let machine =
-        Machine { boot, smp: args.smp, mem: "512M".into(), cpu: None, icount: true, debugger: false };
-    let how = Run { dir: scratch.path(), timeout: args.timeout, show_console: false };
+    let machine = Machine { boot, smp: args.smp, mem: "512M".into(), cpu: None, icount: true, debugger: false };
+    let how = Run {
+        dir: scratch.path(),
+        timeout: args.timeout,
+        show_console: false,
+        nudge_until: if system == LINUX { linux::nudge(&machine) } else { None },
+    };
     let sink = Sink::default();
     let finished = run::run(&machine, &how, sink.clone())?;
     let output = sink.text();

@@ -11,34 +11,15 @@ use std::path::PathBuf;
 /// The package of the C library.
 pub const PACKAGE: &str = "relibc";
 
-/// The system below the C library.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// Ochre, through relibc/rt.
-    Ochre,
-    /// Linux's system calls, for tests on the host.
-    Linux,
-}
+/// Chooses the back end that calls Ochre's kernel; without it, the library is built for Linux's.
+const RUSTFLAGS: &str = "--cfg ochre_backend=\"ochre\"";
 
-impl Backend {
-    fn name(self) -> &'static str {
-        match self {
-            Backend::Ochre => "ochre",
-            Backend::Linux => "linux",
-        }
-    }
-}
-
-/// Builds libc.so.6 for a back end and returns its path.
-pub fn build(workspace: &Workspace, backend: Backend) -> Result<PathBuf> {
+/// Builds libc.so.6 and returns its path.
+pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     let package = workspace.require(PACKAGE)?;
     let _step = Step::start("building libc.so.6");
-    let flags = match backend {
-        Backend::Ochre => "--cfg ochre_backend=\"ochre\"",
-        Backend::Linux => "",
-    };
-    let archive = userland::build_static_library(workspace, PACKAGE, flags)?.join("librelibc.a");
-    let output = workspace.target_dir(&format!("libc/{}", backend.name()))?.join("libc.so.6");
+    let archive = userland::build_static_library(workspace, PACKAGE, RUSTFLAGS)?.join("librelibc.a");
+    let output = workspace.target_dir("libc")?.join("libc.so.6");
     let version_script = package.dir.join("libc.map");
 
     let mut link = process::command("ld");

@@ -2,7 +2,6 @@
 
 use super::config::{Config, Content, Install, Node, relative};
 use super::cpio::{Align, Archive};
-use crate::build::libc::Backend;
 use crate::build::stamp::Stamp;
 use crate::build::{bootstrap, debian, kernel, libc, symbols, userland};
 use crate::progress::{Step, note};
@@ -40,10 +39,8 @@ pub fn build(workspace: &Workspace, name: &str) -> Result<Image> {
     let config = Config::load(&workspace.root().join("distro/config"), name)?;
     let kernel = kernel::build(workspace)?;
     let mut programs = build_programs(workspace, &config)?;
-    let libc = match workspace.package(libc::PACKAGE) {
-        Some(_) => Some(libc::build(workspace, Backend::Ochre)?),
-        None => None,
-    };
+    // An image without programs, which only boots the kernel, needs no C library.
+    let libc = if programs.is_empty() { None } else { Some(libc::build(workspace)?) };
 
     let mut items = BTreeMap::new();
     for (path, file) in &programs {

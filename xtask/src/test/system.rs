@@ -96,7 +96,7 @@ fn one(workspace: &Workspace, spec: &Spec, image: &Image) -> Result<()> {
         icount: spec.icount,
         debugger: false,
     };
-    let how = Run { dir: &dir, timeout: Duration::from_secs(spec.timeout), show_console: false };
+    let how = Run { dir: &dir, timeout: Duration::from_secs(spec.timeout), show_console: false, nudge_until: None };
     let sink = Sink::default();
     let finished = run::run(&machine, &how, sink.clone())?;
     let output = sink.text();

@@ -36,6 +36,8 @@ pub struct Run<'a> {
     pub timeout: Duration,
     /// Whether the first serial port is shown on standard error while it runs.
     pub show_console: bool,
+    /// Nudges the CPUs until this stands in the log; see [`monitor::nudge_until`].
+    pub nudge_until: Option<&'static str>,
 }
 
 /// Runs `machine` to its end. What its command writes, to the second serial port, goes to `output` as it comes.
@@ -70,6 +72,10 @@ pub fn run<O: Write + Send + 'static>(machine: &Machine, run: &Run, output: O) -
             }
         })
     });
+    let nudger = run.nudge_until.map(|done| {
+        let (monitor, log) = (monitor.clone(), log_file.clone());
+        std::thread::spawn(move || monitor::nudge_until(&monitor, &log, done))
+    });
     let status = wait(&mut child, begin + run.timeout)?;
     let mut stuck_at = Vec::new();
     if status.is_none() {
@@ -82,8 +88,8 @@ pub fn run<O: Write + Send + 'static>(machine: &Machine, run: &Run, output: O) -
     let _ = std::fs::remove_file(&monitor);
     drop(stop_tail);
     join(copier);
-    if let Some(tail) = tail {
-        join(tail);
+    for thread in [tail, nudger].into_iter().flatten() {
+        join(thread);
     }
     let log = console::clean(&std::fs::read(&log_file)?);
     let outcome = match status {

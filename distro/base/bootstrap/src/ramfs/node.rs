@@ -1,0 +1,82 @@
+//! Files, directories and the rest: what an inode number stands for.
+
+use super::directory::Directory;
+use alloc::vec::Vec;
+use ochre_abi::file::{DT_DIR, DT_LNK, DT_REG, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
+
+/// Names a node.
+pub type Ino = u64;
+
+/// What stat(2) tells, apart from sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permissions and, for special nodes, the type.
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    /// Names.
+    pub nlink: u64,
+    /// A device node's number.
+    pub rdev: u64,
+    pub atime: u64,
+    pub mtime: u64,
+    pub ctime: u64,
+}
+
+/// What a node is.
+#[derive(Debug)]
+pub enum Kind<D> {
+    /// `None`: empty, no data made yet.
+    File(Option<D>),
+    Directory(Directory),
+    Symlink(Vec<u8>),
+    /// FIFO, socket, device: a name only. The type stands in the mode.
+    Special,
+}
+
+#[derive(Debug)]
+pub(super) struct Node<D> {
+    pub attributes: Attributes,
+    pub kind: Kind<D>,
+    /// Handles that refer to it.
+    pub opens: u32,
+}
+
+impl<D> Node<D> {
+    /// A node without a name yet. Of `mode` the permissions count, and the type for special nodes.
+    pub fn new(kind: Kind<D>, mode: u32, uid: u32, gid: u32, now: u64) -> Self {
+        let format = match kind {
+            Kind::File(_) => S_IFREG,
+            Kind::Directory(_) => S_IFDIR,
+            Kind::Symlink(_) => S_IFLNK,
+            Kind::Special => mode & S_IFMT,
+        };
+        // A directory's own `.` counts as a name, and its parent's entry; the latter is added when it is linked.
+        let nlink = u64::from(matches!(kind, Kind::Directory(_)));
+        let mode = format | mode & 0o7777;
+        let attributes = Attributes { mode, uid, gid, nlink, rdev: 0, atime: now, mtime: now, ctime: now };
+        Self { attributes, kind, opens: 0 }
+    }
+
+    pub fn directory(&self) -> Option<&Directory> {
+        match &self.kind {
+            Kind::Directory(directory) => Some(directory),
+            _ => None,
+        }
+    }
+
+    pub fn is_directory(&self) -> bool {
+        self.directory().is_some()
+    }
+
+    /// The type for a directory entry.
+    pub fn entry_type(&self) -> u8 {
+        match self.kind {
+            Kind::File(_) => DT_REG,
+            Kind::Directory(_) => DT_DIR,
+            Kind::Symlink(_) => DT_LNK,
+            // The numbers of DT_ are those of S_IF without the low bits.
+            Kind::Special => ((self.attributes.mode & S_IFMT) >> 12) as u8,
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! From a path to a node.
+
+use super::node::{Ino, Kind};
+use super::permission::{Caller, EXECUTE};
+use super::{At, Base, Fs, LINKS_MAX, NAME_MAX, Outcome, PATH_MAX, ROOT, Stop, Store};
+use alloc::vec::Vec;
+use ochre_abi::{Errno, Result};
+
+/// Where a path leads.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// The directory that has (or would have) the last name.
+    pub parent: Ino,
+    /// The last name; `None` if the path ends with `.`, `..`, or names the base itself.
+    pub name: Option<Vec<u8>>,
+    /// What is there.
+    pub node: Option<Ino>,
+    /// A slash stood at the end: it must be a directory.
+    pub slash: bool,
+}
+
+impl Target {
+    /// What is there; ENOENT if nothing is.
+    pub fn found(&self) -> Result<Ino> {
+        self.node.ok_or(Errno::ENOENT)
+    }
+}
+
+/// A free name in a directory.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub directory: Ino,
+    pub name: Vec<u8>,
+}
+
+/// Whether a last symbolic link is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    Follow,
+    Keep,
+}
+
+impl<S: Store> Fs<S> {
+    /// The node where paths of this base start.
+    pub(super) fn start(&self, base: Base) -> Result<Ino> {
+        match base {
+            Base::Root => Ok(ROOT),
+            Base::Handle(handle) => Ok(self.handles.get(&handle).ok_or(Errno::EBADF)?.ino),
+        }
+    }
+
+    /// Walks a path. An empty one is the base itself, whatever it is.
+    pub(super) fn walk(&self, at: &At<'_>, last: Last, caller: &Caller) -> Outcome<Target> {
+        let mut current = self.start(at.base)?;
+        let mut rest = at.path.to_vec();
+        let mut links = 0;
+        loop {
+            let begin = rest.iter().position(|&byte| byte != b'/').unwrap_or(rest.len());
+            let tail = rest.get(begin..).unwrap_or(&[]);
+            let end = tail.iter().position(|&byte| byte == b'/').unwrap_or(tail.len());
+            let (name, after) = tail.split_at(end);
+            let (slash, is_last) = (!after.is_empty(), after.iter().all(|&byte| byte == b'/'));
+            if name.is_empty() {
+                let target = Target { parent: current, name: None, node: Some(current), slash: !rest.is_empty() };
+                return self.arrived(target, links);
+            }
+            let node = self.node(current)?;
+            let directory = node.directory().ok_or(Errno::ENOTDIR)?;
+            caller.check(&node.attributes, EXECUTE)?;
+            if name == b"." || name == b".." {
+                current = if name == b".." { directory.parent } else { current };
+                rest = after.to_vec();
+                continue;
+            }
+            if name.len() > NAME_MAX {
+                return Err(Errno::ENAMETOOLONG.into());
+            }
+            let found = directory.get(name);
+            let kind = found.map(|ino| self.node(ino).map(|node| &node.kind)).transpose()?;
+            match (found, kind) {
+                (Some(_), Some(Kind::Symlink(link))) if !is_last || slash || last == Last::Follow => {
+                    links += 1;
+                    if links > LINKS_MAX {
+                        return Err(Errno::ELOOP.into());
+                    }
+                    let mut next = link.clone();
+                    next.extend_from_slice(after);
+                    if next.len() > PATH_MAX {
+                        return Err(Errno::ENAMETOOLONG.into());
+                    }
+                    if link.first() == Some(&b'/') {
+                        return Err(Stop::Redirect(next));
+                    }
+                    rest = next;
+                }
+                (node, _) if is_last => {
+                    let target = Target { parent: current, name: Some(name.to_vec()), node, slash };
+                    return self.arrived(target, links);
+                }
+                (Some(ino), _) => {
+                    current = ino;
+                    rest = after.to_vec();
+                }
+                (None, _) if links > 0 => return Err(self.without_links(current, tail)),
+                (None, _) => return Err(Errno::ENOENT.into()),
+            }
+        }
+    }
+
+    /// Has a walk that followed links decided once more, without them, if it may have passed where another scheme is mounted.
+    fn arrived(&self, target: Target, links: usize) -> Outcome<Target> {
+        let node = target.node.map(|ino| self.node(ino)).transpose()?;
+        let unsure = node.is_none_or(|node| node.directory().is_some_and(|directory| directory.is_empty()));
+        if links > 0 && unsure {
+            return Err(self.without_links(target.parent, target.name.as_deref().unwrap_or(b".")));
+        }
+        if target.slash && node.is_some_and(|node| !node.is_directory()) {
+            return Err(Errno::ENOTDIR.into());
+        }
+        Ok(target)
+    }
+
+    fn without_links(&self, directory: Ino, rest: &[u8]) -> Stop {
+        match self.path_of(directory) {
+            Ok(mut path) => {
+                path.extend_from_slice(rest);
+                if path.len() > PATH_MAX { Errno::ENAMETOOLONG.into() } else { Stop::Redirect(path) }
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    /// A directory's absolute path, with a slash at the end. ENOENT if it was removed.
+    pub(super) fn path_of(&self, directory: Ino) -> Result<Vec<u8>> {
+        let mut names = Vec::new();
+        let mut current = directory;
+        while current != ROOT {
+            let node = self.node(current)?;
+            let directory = node.directory().filter(|_| node.attributes.nlink > 0).ok_or(Errno::ENOENT)?;
+            names.push(directory.name.as_slice());
+            current = directory.parent;
+        }
+        let mut path = b"/".to_vec();
+        for name in names.into_iter().rev() {
+            path.extend_from_slice(name);
+            path.push(b'/');
+        }
+        Ok(path)
+    }
+
+    /// Whether `directory` is `ancestor` or below it.
+    pub(super) fn is_within(&self, directory: Ino, ancestor: Ino) -> Result<bool> {
+        let mut current = directory;
+        while current != ancestor {
+            if current == ROOT {
+                return Ok(false);
+            }
+            current = self.node(current)?.directory().ok_or(Errno::ENOTDIR)?.parent;
+        }
+        Ok(true)
+    }
+
+    /// A node by path or handle (with an empty path).
+    pub(super) fn find(&self, at: &At<'_>, last: Last, caller: &Caller) -> Outcome<Ino> {
+        Ok(self.walk(at, last, caller)?.found()?)
+    }
+
+    /// Where a new name goes: EEXIST if it is taken, EACCES if the directory is not writable.
+    pub(super) fn place(&self, at: &At<'_>, caller: &Caller) -> Outcome<Place> {
+        let target = self.walk(at, Last::Keep, caller)?;
+        match (target.node, target.name) {
+            (None, Some(name)) => {
+                let directory = self.node(target.parent)?;
+                // A directory that was removed while it was open takes no new names.
+                if directory.attributes.nlink == 0 {
+                    return Err(Errno::ENOENT.into());
+                }
+                caller.check(&directory.attributes, super::permission::WRITE | EXECUTE)?;
+                Ok(Place { directory: target.parent, name })
+            }
+            _ => Err(Errno::EEXIST.into()),
+        }
+    }
+}
