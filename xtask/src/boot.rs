@@ -19,13 +19,7 @@ pub fn cmdline(log: &str, command: &[String]) -> String {
 
 /// Prepares the boot of an image: the module with the folder for /mnt/put, and the ISO if there is to be one. What that
 /// makes goes into `dir`.
-pub fn prepare(
-    image: &Image,
-    iso: Option<Firmware>,
-    put: Option<&Path>,
-    cmdline: &str,
-    dir: &Path,
-) -> Result<Boot> {
+pub fn prepare(image: &Image, iso: Option<Firmware>, put: Option<&Path>, cmdline: &str, dir: &Path) -> Result<Boot> {
     let module = match put {
         Some(put) => {
             let module = dir.join("module.cpio");

@@ -46,7 +46,8 @@ pub fn gdb(workspace: &Workspace, args: &GdbArgs) -> Result<i32> {
     }
     host::ensure(&[host::GDB])?;
     // A Ctrl-C is for gdb. QEMU ends with us, and we become gdb.
-    let mut child = qemu.process_group(0).spawn().with_context(|| format!("cannot start `{}`", process::shown(&qemu)))?;
+    let mut child =
+        qemu.process_group(0).spawn().with_context(|| format!("cannot start `{}`", process::shown(&qemu)))?;
     let error = Command::new("gdb")
         .args(["-q", "-ex", "set confirm off", "-ex", "target remote :1234"])
         .arg(&image.kernel)

@@ -72,7 +72,7 @@ pub fn output(command: &mut Command) -> Result<Output> {
 /// As [`output`], but only the standard output, as text without surrounding white space.
 pub fn text(command: &mut Command) -> Result<String> {
     let output = output(command)?;
-    let text = String::from_utf8(output.stdout)
-        .with_context(|| format!("`{}` printed what is not UTF-8", shown(command)))?;
+    let text =
+        String::from_utf8(output.stdout).with_context(|| format!("`{}` printed what is not UTF-8", shown(command)))?;
     Ok(text.trim().to_owned())
 }

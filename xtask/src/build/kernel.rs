@@ -24,10 +24,15 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     let _step = Step::start("building the kernel");
     let target_dir = workspace.target().join("kernel");
     let mut cargo = cargo()?;
-    cargo
-        .env("CARGO_TARGET_DIR", &target_dir)
-        .current_dir(workspace.root())
-        .args(["build", "--quiet", "--release", "--target", KERNEL_TARGET, "--package", PACKAGE]);
+    cargo.env("CARGO_TARGET_DIR", &target_dir).current_dir(workspace.root()).args([
+        "build",
+        "--quiet",
+        "--release",
+        "--target",
+        KERNEL_TARGET,
+        "--package",
+        PACKAGE,
+    ]);
     process::run(&mut cargo)?;
     Ok(target_dir.join(KERNEL_TARGET).join("release").join(PACKAGE))
 }

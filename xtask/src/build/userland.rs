@@ -44,9 +44,13 @@ pub fn build_static_library(workspace: &Workspace, package: &str, flags: &str) -
 fn cargo(workspace: &Workspace, command: &str, profile: &str, flags: &str) -> Result<Command> {
     host::ensure(&[host::LINK])?;
     let mut cargo = process::command("cargo");
-    cargo
-        .current_dir(workspace.root())
-        .env("RUSTFLAGS", flags.trim())
-        .args([command, "--quiet", "--profile", profile, "--target", USER_TARGET]);
+    cargo.current_dir(workspace.root()).env("RUSTFLAGS", flags.trim()).args([
+        command,
+        "--quiet",
+        "--profile",
+        profile,
+        "--target",
+        USER_TARGET,
+    ]);
     Ok(cargo)
 }

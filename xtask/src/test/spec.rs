@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn reads_a_test() {
-        let specs = parse("[[test]]\nname = 'a'\ncommand = ['/bin/a']\niso = 'uefi'\nlimits = { call = 3000 }\n").unwrap();
+        let specs =
+            parse("[[test]]\nname = 'a'\ncommand = ['/bin/a']\niso = 'uefi'\nlimits = { call = 3000 }\n").unwrap();
         assert_eq!(specs[0].limits["call"], 3000.0);
         assert!(matches!(specs[0].iso, Some(Boot::Uefi)));
     }
