@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::io::port;
 use crate::irq::{self, IrqError};
+use crate::{cpu, time};
 
 /// One serial port.
 pub struct Serial {
@@ -15,6 +16,7 @@ pub struct Serial {
     isa_irq: u8,
     present: AtomicBool,
     receiving: crate::Once<u8>,
+    writing: AtomicBool,
 }
 
 /// COM1: the kernel's console.
@@ -34,6 +36,9 @@ const RECEIVED: u8 = 1;
 const TRANSMIT_EMPTY: u8 = 0x20;
 /// Polls of the line status before a byte is given up: some 10 ms, 100 times what a byte takes at 115200 baud.
 const PATIENCE: u32 = 10_000;
+/// How long a CPU waits for its turn to write: in tries, since the clock may not run yet, and in nanoseconds.
+const TURN: u32 = 1_000_000;
+const TURN_NS: u64 = 100_000_000;
 /// Bytes that fit in a 16550's transmit FIFO once it is empty.
 const FIFO: usize = 16;
 
@@ -45,7 +50,7 @@ pub(crate) fn init() {
 
 impl Serial {
     const fn new(base: u16, isa_irq: u8) -> Self {
-        Self { base, isa_irq, present: AtomicBool::new(false), receiving: crate::Once::new() }
+        Self { base, isa_irq, present: AtomicBool::new(false), receiving: crate::Once::new(), writing: AtomicBool::new(false) }
     }
 
     fn init(&self) {
@@ -67,12 +72,23 @@ impl Serial {
         self.present.store(true, Ordering::Release);
     }
 
-    /// Sends all of `bytes`, or gives up where the port does not drain. Callers that share a port see their bytes
-    /// interleaved unless they lock.
+    /// Sends all of `bytes`, or gives up where the port does not drain. One call's bytes stay together, unless another
+    /// CPU died or was stopped in the midst of its own: this one waits for 100 ms at most.
     pub fn write(&self, bytes: &[u8]) {
         if !self.present.load(Ordering::Acquire) {
             return;
         }
+        let mut patience = TURN;
+        let start = time::now();
+        while self.writing.swap(true, Ordering::Acquire) && patience > 0 && time::now() - start < TURN_NS {
+            cpu::spin_hint();
+            patience -= 1;
+        }
+        self.send(bytes);
+        self.writing.store(false, Ordering::Release);
+    }
+
+    fn send(&self, bytes: &[u8]) {
         for chunk in bytes.chunks(FIFO) {
             let mut patience = PATIENCE;
             // SAFETY: reads the UART's status.
@@ -121,17 +137,12 @@ impl Serial {
     }
 }
 
-/// Text output with line ends as terminals want them.
+/// Text output to COM1, piece by piece.
 pub(crate) struct Console;
 
 impl fmt::Write for Console {
     fn write_str(&mut self, s: &str) -> fmt::Result {
-        for (i, line) in s.split('\n').enumerate() {
-            if i > 0 {
-                COM1.write(b"\r\n");
-            }
-            COM1.write(line.as_bytes());
-        }
+        COM1.write(s.as_bytes());
         Ok(())
     }
 }
