@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 use crate::io::port;
 use crate::irq::{self, IrqError};
-use crate::{cpu, time};
+use crate::time;
 
 /// One serial port.
 pub struct Serial {
@@ -81,7 +81,7 @@ impl Serial {
         let mut patience = TURN;
         let start = time::now();
         while self.writing.swap(true, Ordering::Acquire) && patience > 0 && time::now() - start < TURN_NS {
-            cpu::spin_hint();
+            core::hint::spin_loop();
             patience -= 1;
         }
         self.send(bytes);
