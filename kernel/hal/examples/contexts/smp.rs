@@ -6,10 +6,11 @@ use core::sync::atomic::Ordering;
 
 use ochre_hal::mem::Frame;
 use ochre_hal::paging::{PageTable, Prot};
-use ochre_hal::{Level, UserRegs, cpu, log};
+use ochre_hal::context;
+use ochre_hal::{Level, SpinLock, UserRegs, cpu, log, user};
 
-use crate::machine::{BUSY, Task, enqueue, page, serve_one};
-use crate::programs::{READER, YIELDS};
+use crate::machine::{BUSY, CODE, Task, enqueue, handle, page, serve_one};
+use crate::programs::{ECHO, READER, YIELDS};
 use crate::traps::vector_task;
 
 const DATA: usize = 0x50_0000;
@@ -19,6 +20,7 @@ const POISON: u64 = 0xdead_beef_dead_beef;
 
 pub fn run() {
     shootdowns();
+    crossfire();
     wanderers();
     churn();
 }
@@ -70,17 +72,70 @@ fn shootdowns() {
     wait(&tasks);
 }
 
+/// Every CPU changes its own part of one address space that all have loaded, and of one that is its own: all wait for
+/// one another's flushes at the same time.
+fn crossfire() {
+    const PAGES: usize = 70;
+    fn handler(regs: &mut UserRegs, _: Option<ochre_hal::Exception>) {
+        let own = context::current();
+        let table = TABLE.lock().clone().expect("a table");
+        let at = regs.rbx as usize;
+        for round in 0..60 {
+            for page in 0..PAGES {
+                let frame = Frame::alloc_zeroed().expect("memory");
+                frame.write_as(0, &(at + page + round));
+                table.map(at + page * 4096, frame, Prot::RW).expect("memory");
+            }
+            assert_eq!(user::load_u64(at + 9 * 4096), Ok((at + 9 + round) as u64));
+            user::write_user(at + 9 * 4096, &0u64).expect("mapped");
+            let mut dirty = 0;
+            table.clean(at, PAGES, &mut |va| {
+                assert_eq!(va, at + 9 * 4096);
+                dirty += 1;
+            });
+            assert_eq!(dirty, 1, "dirty pages");
+            table.protect(at, PAGES / 2, Prot::NONE);
+            assert!(user::load_u64(at + 9 * 4096).is_err());
+            let child = PageTable::new().expect("memory");
+            assert_eq!(table.share_readonly(&child, at, PAGES), Ok(PAGES));
+            drop(child);
+            let mut count = 0;
+            table.unmap(at, PAGES, &mut |_, frame, _| {
+                assert!(frame.is_unique());
+                count += 1;
+            });
+            assert_eq!(count, PAGES);
+            assert!(user::copy_from_user(&mut [0], at + 40 * 4096).is_err());
+        }
+        assert!(own.is_running());
+        drop(own);
+        drop(table);
+        *regs = UserRegs { rax: 1, rip: CODE as u64, ..Default::default() };
+    }
+    static TABLE: SpinLock<Option<Arc<PageTable>>> = SpinLock::new(None);
+    let table = PageTable::new().expect("memory");
+    *TABLE.lock() = Some(table.clone());
+    handle(Some(handler));
+    let tasks: Vec<_> = (0..cpu::count() * 2)
+        .map(|n| {
+            let regs = UserRegs { rax: 99, rbx: 0x1_0000_0000 + (n as u64) * 0x10_0000, ..Default::default() };
+            Task::new(ECHO, &table, 0, &regs)
+        })
+        .collect();
+    tasks.iter().for_each(enqueue);
+    wait(&tasks);
+    handle(None);
+    *TABLE.lock() = None;
+    assert_eq!(table.resident(), 1);
+}
+
 /// Tasks that yield and go on on whichever CPU is free, with their registers.
 fn wanderers() {
     let shared = PageTable::new().expect("memory");
     let tasks: Vec<_> = (0..12)
         .map(|n| {
             let own = if n % 2 == 0 { shared.clone() } else { PageTable::new().expect("memory") };
-            if cpu::features().xcr0 & 4 != 0 {
-                vector_task(&own, DATA + n * 4096, 300)
-            } else {
-                Task::new(YIELDS, &own, 0, &UserRegs { rbx: 300, ..Default::default() })
-            }
+            vector_task(&own, DATA + n * 4096, 300)
         })
         .collect();
     if cpu::count() == 1 {
@@ -88,9 +143,7 @@ fn wanderers() {
     } else {
         tasks.iter().for_each(enqueue);
     }
-    if cpu::features().xcr0 & 4 != 0 {
-        wait(&tasks);
-    }
+    wait(&tasks);
     log!(Level::Info, "contexts: {} tasks wandered, {} times busy", tasks.len(), BUSY.load(Ordering::Relaxed));
 }
 

@@ -9,7 +9,7 @@ use ochre_hal::paging::{PageTable, Prot, USER_END};
 use ochre_hal::{Exception, Level, UserRegs, cpu, log, user};
 
 use crate::machine::{CODE, Task, finish, forked, handle, page, run as run_task};
-use crate::programs::{ECHO, FAULTS, FORK, VECTORS};
+use crate::programs::{ECHO, FAULTS, FORK, VECTORS, VECTORS_SSE};
 
 const DATA: usize = 0x50_0000;
 
@@ -171,13 +171,11 @@ pub fn vector_task(table: &Arc<PageTable>, data: usize, rounds: u64) -> Arc<Task
     let frame = page(table, data);
     frame.write_as(0, &[data as u64, 1, !(data as u64), 0x1234_5678]);
     let gs = u64::from(cpu::features().has_fsgsbase);
-    Task::new(VECTORS, table, data, &UserRegs { rbx: data as u64, r12: rounds, r14: gs, ..Default::default() })
+    let program = if cpu::features().xcr0 & 4 != 0 { VECTORS } else { VECTORS_SSE };
+    Task::new(program, table, data, &UserRegs { rbx: data as u64, r12: rounds, r14: gs, ..Default::default() })
 }
 
 fn vectors() {
-    if cpu::features().xcr0 & 4 == 0 {
-        return;
-    }
     // One table, two tasks that switch to each other directly.
     let table = PageTable::new().expect("memory");
     let tasks = [vector_task(&table, DATA, 100), vector_task(&table, DATA + 4096, 100)];
@@ -200,9 +198,6 @@ fn vectors() {
 }
 
 fn fork() {
-    if cpu::features().xcr0 & 4 == 0 {
-        return;
-    }
     let table = PageTable::new().expect("memory");
     let frame = page(&table, DATA);
     frame.write_as(0, &[3u64, 1, 4, 1]);

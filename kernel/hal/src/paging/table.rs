@@ -408,6 +408,10 @@ fn free_table(table: u64, level: u32) {
 /// The first occupied entry of a table from index `from` on, before `to`; else `to`.
 #[inline(always)]
 fn next_occupied(table: u64, from: usize, to: usize) -> usize {
+    if from >= to || entries(table)[from & 511].load(Relaxed) != 0 { from } else { skip_holes(table, from, to) }
+}
+
+fn skip_holes(table: u64, from: usize, to: usize) -> usize {
     let start = &raw const entries(table)[0] as usize;
     let (end, found): (usize, u8);
     // SAFETY: reads entries of a page table, up to the first that is not zero; the CPU may change others meanwhile. DF is
