@@ -35,7 +35,11 @@ impl Kernel for SelfTest {
         interrupts();
         numbers();
         assert!(acpi::tables().iter().any(|table| table.signature == *b"FACP"), "no FADT");
-        let wanted = info.cmdline.split_ascii_whitespace().find_map(|word| word.strip_prefix("cpus=")?.parse().ok()).unwrap_or(1);
+        let wanted = info
+            .cmdline
+            .split_ascii_whitespace()
+            .find_map(|word| word.strip_prefix("cpus=")?.parse().ok())
+            .unwrap_or(1);
         cpus(wanted);
         if word("echo") {
             echo();

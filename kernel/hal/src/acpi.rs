@@ -144,7 +144,8 @@ fn scan_for_rsdp() -> Option<u64> {
 
 /// Whether the bytes add up to 0.
 fn checksum(start: u64, len: u64) -> bool {
-    phys::is_mapped(start, len) && (start..start + len).fold(0u8, |sum, at| sum.wrapping_add(phys::read(at).unwrap_or(1))) == 0
+    phys::is_mapped(start, len)
+        && (start..start + len).fold(0u8, |sum, at| sum.wrapping_add(phys::read(at).unwrap_or(1))) == 0
 }
 
 fn list(rsdp: u64) -> Option<Vec<Table>> {
@@ -212,7 +213,9 @@ fn madt_entry(found: &mut Found, kind: u8, entry: PhysRange) -> Option<()> {
     match kind {
         0 => cpu(field::<u8>(entry, 3)?.into(), field(entry, 4)?),
         1 => found.io_apics.push(IoApic { phys: field::<u32>(entry, 4)?.into(), first_gsi: field(entry, 8)? }),
-        2 => found.overrides.push(IsaOverride { isa: field(entry, 3)?, gsi: field(entry, 4)?, flags: field(entry, 8)? }),
+        2 => {
+            found.overrides.push(IsaOverride { isa: field(entry, 3)?, gsi: field(entry, 4)?, flags: field(entry, 8)? })
+        }
         5 => found.local_apic = Some(field(entry, 4)?),
         9 => cpu(field(entry, 4)?, field(entry, 8)?),
         _ => {}
@@ -229,7 +232,8 @@ fn fadt(fadt: PhysRange) -> Option<Power> {
         });
         address.and_then(|port| u16::try_from(port).ok()).unwrap_or(0)
     };
-    let reset = (flags & 1 << 10 != 0).then(|| Some((field(fadt, 116)?, field(fadt, 120)?, field(fadt, 128)?))).flatten();
+    let reset =
+        (flags & 1 << 10 != 0).then(|| Some((field(fadt, 116)?, field(fadt, 120)?, field(fadt, 128)?))).flatten();
     Some(Power {
         timer: io(76, 208),
         timer_is_32_bits: flags & 1 << 8 != 0,

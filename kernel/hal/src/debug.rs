@@ -72,7 +72,8 @@ fn backtrace_from(mut frame: usize, each: &mut dyn FnMut(usize)) {
             return;
         }
         // SAFETY: both words are mapped kernel memory, as just checked; whatever they hold is only compared and printed.
-        let (next, address) = unsafe { ((frame as *const usize).read_volatile(), (frame as *const usize).add(1).read_volatile()) };
+        let (next, address) =
+            unsafe { ((frame as *const usize).read_volatile(), (frame as *const usize).add(1).read_volatile()) };
         // What called into the kernel's image was boot code, or user mode.
         if address < layout::DIRECT_MAP {
             return;

@@ -41,16 +41,16 @@ pub(crate) mod port {
 
 /// Ports that hal drives itself and hands to nobody: (first, length).
 const OWN: &[(u16, u16)] = &[
-    (0x00, 0x20),  // DMA controller 1: could write anywhere in memory
-    (0x20, 2),     // PIC 1
-    (0x40, 4),     // PIT
-    (0x61, 1),     // PIT gate
-    (0x70, 2),     // CMOS
-    (0x80, 0x10),  // DMA page registers
-    (0xa0, 2),     // PIC 2
-    (0xc0, 0x20),  // DMA controller 2
-    (0x2f8, 8),    // COM2
-    (0x3f8, 8),    // COM1
+    (0x00, 0x20), // DMA controller 1: could write anywhere in memory
+    (0x20, 2),    // PIC 1
+    (0x40, 4),    // PIT
+    (0x61, 1),    // PIT gate
+    (0x70, 2),    // CMOS
+    (0x80, 0x10), // DMA page registers
+    (0xa0, 2),    // PIC 2
+    (0xc0, 0x20), // DMA controller 2
+    (0x2f8, 8),   // COM2
+    (0x3f8, 8),   // COM1
 ];
 
 static CLAIMED: SpinLock<Vec<(u16, u16)>> = SpinLock::new(Vec::new());

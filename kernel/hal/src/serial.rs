@@ -50,7 +50,13 @@ pub(crate) fn init() {
 
 impl Serial {
     const fn new(base: u16, isa_irq: u8) -> Self {
-        Self { base, isa_irq, present: AtomicBool::new(false), receiving: crate::Once::new(), writing: AtomicBool::new(false) }
+        Self {
+            base,
+            isa_irq,
+            present: AtomicBool::new(false),
+            receiving: crate::Once::new(),
+            writing: AtomicBool::new(false),
+        }
     }
 
     fn init(&self) {

@@ -57,7 +57,10 @@ pub(crate) fn start_others() {
     for apic_id in others {
         // xAPIC mode addresses 8 bits, of which 255 means everybody.
         if count() == MAX_CPUS || apic_id >= 255 {
-            crate::log!(Level::Warn, "smp: CPU with APIC id {apic_id} left out: more than {MAX_CPUS} CPUs, or beyond xAPIC's reach");
+            crate::log!(
+                Level::Warn,
+                "smp: CPU with APIC id {apic_id} left out: more than {MAX_CPUS} CPUs, or beyond xAPIC's reach"
+            );
             continue;
         }
         if !start(apic_id, page) {

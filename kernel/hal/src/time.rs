@@ -236,7 +236,10 @@ fn measure() -> Measured {
     apic::start_timer(0);
     let ticks = u128::from(reference.ticks(reference0, reference1).max(1));
     let hz = |count: u64| round((u128::from(count) * u128::from(reference.hz()) / ticks) as u64);
-    Measured { tsc_hz: hz(tsc1.wrapping_sub(tsc0)).max(1_000_000), timer_hz: hz(timer0.wrapping_sub(timer1).into()).max(1_000_000) }
+    Measured {
+        tsc_hz: hz(tsc1.wrapping_sub(tsc0)).max(1_000_000),
+        timer_hz: hz(timer0.wrapping_sub(timer1).into()).max(1_000_000),
+    }
 }
 
 /// A measured frequency that is within 100 ppm of a whole multiple of 100 MHz is one: the virtual clocks of emulators are

@@ -94,7 +94,10 @@ mod boot {
             tags.extend(tag(1, b"ochre.log=debug\0"));
             tags.extend(tag(3, &[words(&[0x40_0000, 0x40_1234]), b"initrd\0".to_vec()].concat()));
             tags.extend(tag(6, &words(&[24, 0, 0x10_0000, 0, 0x70_0000, 0, 1, 0, 0x80_0000, 0, 0x1000, 0, 2, 0])));
-            tags.extend(tag(8, &[words(&[0xfd00_0000, 1, 4096, 1024, 768]), vec![32, 1, 0, 0, 16, 8, 8, 8, 0, 8]].concat()));
+            tags.extend(tag(
+                8,
+                &[words(&[0xfd00_0000, 1, 4096, 1024, 768]), vec![32, 1, 0, 0, 16, 8, 8, 8, 0, 8]].concat(),
+            ));
             tags.extend(tag(14, b"RSD PTR 012345678901"));
             tags.extend(tag(0, &[]));
             let mut out = words(&[8 + tags.len() as u32, 0]);
@@ -107,7 +110,8 @@ mod boot {
             let out = with_memory(multiboot2_bytes(), || gather(multiboot2::read)).expect("sound information");
             assert_eq!(&*out.cmdline, b"ochre.log=debug");
             assert_eq!(&*out.modules, [PhysRange { start: 0x40_0000, len: 0x1234 }]);
-            let usable = MemoryRegion { range: PhysRange { start: 0x10_0000, len: 0x70_0000 }, kind: MemoryKind::Usable };
+            let usable =
+                MemoryRegion { range: PhysRange { start: 0x10_0000, len: 0x70_0000 }, kind: MemoryKind::Usable };
             assert_eq!((out.regions.len(), out.regions[0]), (2, usable));
             let framebuffer = out.framebuffer.expect("a framebuffer");
             assert_eq!((framebuffer.phys, framebuffer.width, framebuffer.bpp), (0x1_fd00_0000, 1024, 32));

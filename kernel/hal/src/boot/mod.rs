@@ -80,7 +80,9 @@ pub(crate) fn low_page() -> Option<u8> {
     (1..0xa0).find(|&number| {
         let wanted = PhysRange { start: u64::from(number) * page, len: page };
         regions.iter().any(|region| {
-            region.kind == MemoryKind::Usable && region.range.start <= wanted.start && wanted.end() <= region.range.end()
+            region.kind == MemoryKind::Usable
+                && region.range.start <= wanted.start
+                && wanted.end() <= region.range.end()
         })
     })
 }

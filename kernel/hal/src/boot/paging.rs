@@ -43,7 +43,8 @@ pub(crate) struct Tables {
 /// # Panics
 /// If there is no room for them below 4 GiB.
 pub(super) fn build(info: &BootInfo) -> Tables {
-    let top = info.memory.iter().filter(|region| region.kind.is_ram()).map(|region| region.range.end()).max().unwrap_or(0);
+    let top =
+        info.memory.iter().filter(|region| region.kind.is_ram()).map(|region| region.range.end()).max().unwrap_or(0);
     let top = top.clamp(LOW, DIRECT_MAP_LEN as u64);
     // A table for each GiB of 2 MiB pages, and a few for the image and the chunk of the direct map that it lies in.
     let frames = top.div_ceil(GIB) + top.div_ceil(512 * GIB) + 64;

@@ -16,9 +16,10 @@ pub(crate) fn is_mapped(phys: u64, len: u64) -> bool {
     }
     end <= DIRECT_MAP_LEN as u64
         && super::paging::is_final()
-        && info::regions().unwrap_or(&[]).iter().any(|region| {
-            region.kind.is_ram() && region.range.start <= phys && end <= region.range.end()
-        })
+        && info::regions()
+            .unwrap_or(&[])
+            .iter()
+            .any(|region| region.kind.is_ram() && region.range.start <= phys && end <= region.range.end())
 }
 
 /// A copy of the `T` at `phys`, which need not be aligned; `None` if it is not mapped.
