@@ -452,6 +452,12 @@ pub fn reply_receive(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         }
         return Ok(0);
     }
+    if flags & ochre_abi::syscall::RECEIVE_ANSWER_ONE != 0 {
+        if let Some(caller) = port.complete(me, Completion { tag: a[4], result: a[5] as i64 }) {
+            sched::unpark(&caller);
+        }
+        return Ok(0);
+    }
     // The last answered caller gets this CPU directly if nothing else is to do here.
     let mut caller: Option<Arc<Thread>> = None;
     for n in 0..completions as usize {

@@ -119,7 +119,7 @@ pub fn exception(regs: &mut UserRegs, exception: Exception) {
     let (number, code, addr) = match exception {
         Exception::PageFault { addr, write, exec, .. } => {
             stats::fault();
-            use mm::space::FaultError;
+            use mm::fault::FaultError;
             match me.process.space().fault(addr, write, exec) {
                 Ok(()) => return,
                 Err(FaultError::NoMapping) => (SIGSEGV, SEGV_MAPERR, addr as u64),

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Works in std programs and without std (it needs a heap). `drivers/lib/README.md` tells how a request flows.
-#![cfg_attr(not(test), no_std)]
+#![cfg_attr(not(any(test, feature = "std")), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
@@ -34,6 +34,8 @@ mod answer;
 mod client;
 mod gate;
 mod op;
+#[cfg(feature = "std")]
+mod ready;
 mod request;
 mod scheme;
 mod server;
@@ -45,6 +47,8 @@ pub use gate::{Gate, KernelGate};
 pub use ochre_abi as abi;
 pub use ochre_abi::{Errno, Result};
 pub use op::Op;
+#[cfg(feature = "std")]
+pub use ready::ready;
 pub use request::{Caller, Request, Window};
 pub use scheme::Scheme;
 pub use server::{Port, Server};

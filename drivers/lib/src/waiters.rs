@@ -23,6 +23,11 @@ impl Waiters {
         Ok(Answer::later())
     }
 
+    /// Adds a request that is deferred already, behind the others.
+    pub fn push(&mut self, request: Request) {
+        self.queue.push_back(request);
+    }
+
     /// The one that has waited longest.
     pub fn pop(&mut self) -> Option<Request> {
         self.queue.pop_front()

@@ -104,19 +104,24 @@ impl Two {
 
 /// Wakes up to `count` waiters of `key` in its bucket, those that waited longest first.
 fn wake_in(bucket: &mut Bucket, key: &FutexKey, count: usize, bitset: u32) -> usize {
-    let mut woken = 0;
-    if count == 0 {
-        return 0;
-    }
-    bucket.retain(|(other, waiter)| {
-        if woken == count || other != key || waiter.bitset & bitset == 0 {
-            return true;
-        }
-        woken += 1;
-        let thread = waiter.thread.clone();
+    let matches = |(other, waiter): &(FutexKey, Arc<Waiter>)| other == key && waiter.bitset & bitset != 0;
+    let tell = |waiter: &Waiter| {
         waiter.woken.store(true, Release);
-        sched::unpark(&thread);
-        false
+        sched::unpark(&waiter.thread);
+    };
+    if count == 1 {
+        let Some(index) = bucket.iter().position(matches) else { return 0 };
+        tell(&bucket.remove(index).1);
+        return 1;
+    }
+    let mut woken = 0;
+    bucket.retain(|entry| {
+        let wakes = woken < count && matches(entry);
+        if wakes {
+            woken += 1;
+            tell(&entry.1);
+        }
+        !wakes
     });
     woken
 }

@@ -169,6 +169,16 @@ impl Area {
         Area { backing, ..*self }
     }
 
+    /// What an area would be that begins `offset` bytes after this one's start.
+    pub fn at(&self, offset: usize) -> Area {
+        let mut area = self.clone();
+        if let Backing::Object(view) = &mut area.backing {
+            view.first += offset as u64 / PAGE;
+            view.file_page += offset as u64 / PAGE;
+        }
+        area
+    }
+
     /// Memory that counts towards RLIMIT_DATA.
     pub fn is_data(&self) -> bool {
         !self.shared && self.access.writable()
@@ -177,12 +187,7 @@ impl Area {
 
 impl Piece for Area {
     fn split_off(&mut self, at: usize) -> Self {
-        let mut tail = self.clone();
-        if let Backing::Object(view) = &mut tail.backing {
-            view.first += at as u64 / PAGE;
-            view.file_page += at as u64 / PAGE;
-        }
-        tail
+        self.at(at)
     }
 
     fn joins(&self, len: usize, next: &Self) -> bool {

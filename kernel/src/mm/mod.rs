@@ -21,7 +21,7 @@ mod fork;
 mod invalidate;
 mod maintenance;
 mod map;
-pub mod memory_file;
+pub mod object_file;
 pub mod object;
 mod object_io;
 mod object_syscalls;

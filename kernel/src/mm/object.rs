@@ -192,6 +192,11 @@ impl MemoryObject {
         self.size.store(size, Relaxed);
     }
 
+    /// Device memory.
+    pub fn is_device(&self) -> bool {
+        matches!(self.kind, Kind::Device(..))
+    }
+
     /// Writes are noted, absent pages come from a pager.
     #[inline]
     pub fn is_paged(&self) -> bool {
@@ -393,10 +398,10 @@ impl MemoryObject {
             return base.add_seals(seals);
         }
         let mut state = self.state.lock();
-        if state.seals & super::memory_file::F_SEAL_SEAL != 0 {
+        if state.seals & super::object_file::F_SEAL_SEAL != 0 {
             return Err(Errno::EPERM);
         }
-        if seals & super::memory_file::F_SEAL_WRITE != 0 && state.writers > 0 {
+        if seals & super::object_file::F_SEAL_WRITE != 0 && state.writers > 0 {
             return Err(Errno::EBUSY);
         }
         state.seals |= seals;

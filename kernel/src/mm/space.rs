@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::area::{Access, Area, Backing, OnFork};
-use super::fault::FaultError;
+pub use super::fault::FaultError;
 use super::object::MemoryObject;
 use super::{PAGE, PAGE_SIZE, time_page};
 use crate::file::{File, Object};
@@ -14,7 +14,7 @@ use hal::SpinLock;
 use hal::mem::Frame;
 use hal::paging::{PageTable, Prot};
 use ochre_abi::layout::{TIME_PAGE, USER_END, USER_START};
-use ochre_abi::memory::{PROT_READ, PROT_WRITE};
+use ochre_abi::memory::{PROT_EXEC, PROT_READ, PROT_WRITE};
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
 use ochre_logic::interval::IntervalMap;
@@ -155,9 +155,10 @@ impl Space {
     /// EINVAL: not page-aligned or out of bounds; EEXIST: something is there; ENOMEM.
     pub fn map_page(&self, addr: Option<usize>, frame: Frame, prot: Prot) -> Result<usize> {
         let mut map = self.map.lock();
+        let top = map.top;
         let addr = match addr {
             Some(addr) => addr,
-            None => map.find_gap(PAGE_SIZE, map.top).ok_or(Errno::ENOMEM)?,
+            None => map.find_gap(PAGE_SIZE, top).ok_or(Errno::ENOMEM)?,
         };
         if !addr.is_multiple_of(PAGE_SIZE) || addr < USER_START || addr >= hal::paging::USER_END {
             return Err(Errno::EINVAL);
@@ -169,8 +170,9 @@ impl Space {
             return Err(Errno::ENOMEM);
         }
         let write = if prot.writable() { PROT_WRITE } else { 0 };
+        let exec = if prot.executable() { PROT_EXEC } else { 0 };
         let area = Area {
-            access: Access::from_prot(PROT_READ | write),
+            access: Access::from_prot(PROT_READ | write | exec),
             shared: true,
             may_write: prot.writable(),
             private_pages: false,
@@ -212,14 +214,17 @@ impl Space {
             {
                 return Ok(frame);
             }
-            self.fault(page, write, false).map_err(|error| match error {
-                FaultError::OutOfMemory => Errno::ENOMEM,
-                _ => Errno::EFAULT,
-            })?;
-            if self.map.lock().is_device(page) {
+            self.fault(page, write, false).map_err(FaultError::errno)?;
+            if self.is_device(page) {
                 return Err(Errno::EFAULT);
             }
         }
+    }
+
+    /// `addr` is in a mapping of device memory.
+    pub(super) fn is_device(&self, addr: usize) -> bool {
+        let map = self.map.lock();
+        matches!(map.areas.get(addr), Some((_, Area { backing: Backing::Object(view), .. })) if view.object().is_device())
     }
 
     /// What identifies the futex at `addr`. `shared`: other processes may have it mapped too. EFAULT: nothing is mapped there.
@@ -331,10 +336,6 @@ impl Map {
         self.search_from = self.top;
     }
 
-    /// `addr` is in a mapping of device memory.
-    fn is_device(&self, addr: usize) -> bool {
-        matches!(self.areas.get(addr), Some((_, Area { backing: Backing::Object(view), .. })) if view.object().is_device())
-    }
 }
 
 impl Area {
@@ -397,6 +398,11 @@ impl Steps {
         Some(part)
     }
 
+    /// Nothing is of interest before `addr`.
+    pub(super) fn skip_to(&mut self, addr: usize) {
+        self.range.start = self.range.start.max(addr.min(self.range.end));
+    }
+
     /// The step met so many pages.
     pub(super) fn done(&mut self, pages: usize) {
         self.pages = if pages < super::CHUNK / 2 { (self.pages * 2).min(Self::MAX) } else { 512 };
@@ -415,15 +421,9 @@ impl SpaceFile {
         SpaceFile(SpinLock::new(Some(space)))
     }
 
-    /// Takes the space out, for a process to run in. EINVAL if it was taken before; EBUSY while another thread works on it.
+    /// Takes the space out, for a process to run in. EINVAL if it was taken before.
     pub fn take(&self) -> Result<Arc<Space>> {
-        let mut slot = self.0.lock();
-        let space = slot.as_ref().ok_or(Errno::EINVAL)?;
-        // Weak references of objects that it maps are upgraded only for a moment, and do no harm.
-        if Arc::strong_count(space) > 1 {
-            return Err(Errno::EBUSY);
-        }
-        slot.take().ok_or(Errno::EINVAL)
+        self.0.lock().take().ok_or(Errno::EINVAL)
     }
 
     /// The space, to fill it. EINVAL if it was taken.

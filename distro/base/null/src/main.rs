@@ -1,0 +1,31 @@
+//! The scheme null, bound to /dev/null: reads are at the end, writes vanish (null(4)).
+
+use ochre_scheme::abi::file::{S_IFCHR, Stat};
+use ochre_scheme::{Answer, Request, Result, Scheme, Server};
+
+struct Null;
+
+impl Scheme for Null {
+    fn open(&mut self, _: &mut Request, _flags: u32, _mode: u32) -> Result<Answer> {
+        Ok(Answer::opened(1))
+    }
+
+    fn read(&mut self, request: &mut Request, _: Option<u64>, _len: usize) -> Result<Answer> {
+        request.data_answer()
+    }
+
+    fn write(&mut self, _: &mut Request, _: Option<u64>, len: usize) -> Result<Answer> {
+        Ok(Answer::value(len))
+    }
+
+    fn stat(&mut self, handle: u64) -> Result<Stat> {
+        // Linux's device number of /dev/null: 1, 3.
+        Ok(Stat { ino: handle, nlink: 1, mode: S_IFCHR | 0o666, rdev: 1 << 8 | 3, blksize: 4096, ..Stat::default() })
+    }
+}
+
+fn main() -> Result<()> {
+    let mut server = Server::register("null")?;
+    ochre_scheme::ready();
+    server.run(&mut Null)
+}
