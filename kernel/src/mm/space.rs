@@ -330,12 +330,6 @@ impl Map {
     pub(super) fn top(&self) -> usize {
         self.top
     }
-
-    /// An area has changed place or gone: start the search for gaps at the top again.
-    pub(super) fn search_again(&mut self) {
-        self.search_from = self.top;
-    }
-
 }
 
 impl Area {
