@@ -15,6 +15,7 @@ mod permission;
 mod walk;
 
 pub use handles::{Opened, WriteAt};
+pub use names::{EXCHANGE, NO_REPLACE, PairStop};
 pub use node::{Attributes, Ino, Kind};
 pub use permission::Caller;
 
@@ -115,7 +116,9 @@ impl<S: Store> Fs<S> {
     /// An empty tree whose files may take `limit` bytes.
     pub fn new(store: S, limit: u64) -> Self {
         let now = store.now();
-        let root = Node::new(Kind::Directory(directory::Directory::new(ROOT, b"")), 0o755, 0, 0, now);
+        let mut root = Node::new(Kind::Directory(directory::Directory::new(ROOT, b"")), 0o755, 0, 0, now);
+        // Its `..` is itself.
+        root.attributes.nlink += 1;
         let nodes = BTreeMap::from([(ROOT, root)]);
         Self { store, nodes, handles: BTreeMap::new(), next_ino: ROOT + 1, next_handle: 1, used: 0, limit }
     }
@@ -132,7 +135,7 @@ impl<S: Store> Fs<S> {
 
     /// Adds a file whose bytes are there already, for filling the tree at the start. `mode` with the type's bits.
     pub fn add_file(&mut self, at: At<'_>, mode: u32, mtime: u64, data: S::Data) -> Outcome<Ino> {
-        let parent = self.place(&at, &Caller::ROOT)?;
+        let parent = self.place(&at, &Caller::ROOT, false)?;
         let mut node = Node::new(Kind::File(Some(data)), mode, 0, 0, self.store.now());
         node.attributes.mtime = mtime;
         Ok(self.link_new(parent, node)?)

@@ -1,8 +1,9 @@
 //! From a path to a node.
 
 use super::node::{Ino, Kind};
-use super::permission::{Caller, EXECUTE};
+use super::permission::{Caller, EXECUTE, WRITE};
 use super::{At, Base, Fs, LINKS_MAX, NAME_MAX, Outcome, PATH_MAX, ROOT, Stop, Store};
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use ochre_abi::{Errno, Result};
 
@@ -52,9 +53,12 @@ impl<S: Store> Fs<S> {
     /// Walks a path. An empty one is the base itself, whatever it is.
     pub(super) fn walk(&self, at: &At<'_>, last: Last, caller: &Caller) -> Outcome<Target> {
         let mut current = self.start(at.base)?;
-        let mut rest = at.path.to_vec();
+        let mut path = Cow::Borrowed(at.path);
+        // What of the path is walked already.
+        let mut walked = 0;
         let mut links = 0;
         loop {
+            let rest = path.get(walked..).unwrap_or(&[]);
             let begin = rest.iter().position(|&byte| byte != b'/').unwrap_or(rest.len());
             let tail = rest.get(begin..).unwrap_or(&[]);
             let end = tail.iter().position(|&byte| byte == b'/').unwrap_or(tail.len());
@@ -69,7 +73,7 @@ impl<S: Store> Fs<S> {
             caller.check(&node.attributes, EXECUTE)?;
             if name == b"." || name == b".." {
                 current = if name == b".." { directory.parent } else { current };
-                rest = after.to_vec();
+                walked = path.len() - after.len();
                 continue;
             }
             if name.len() > NAME_MAX {
@@ -91,7 +95,8 @@ impl<S: Store> Fs<S> {
                     if link.first() == Some(&b'/') {
                         return Err(Stop::Redirect(next));
                     }
-                    rest = next;
+                    path = Cow::Owned(next);
+                    walked = 0;
                 }
                 (node, _) if is_last => {
                     let target = Target { parent: current, name: Some(name.to_vec()), node, slash };
@@ -99,7 +104,7 @@ impl<S: Store> Fs<S> {
                 }
                 (Some(ino), _) => {
                     current = ino;
-                    rest = after.to_vec();
+                    walked = path.len() - after.len();
                 }
                 (None, _) if links > 0 => return Err(self.without_links(current, tail)),
                 (None, _) => return Err(Errno::ENOENT.into()),
@@ -165,20 +170,24 @@ impl<S: Store> Fs<S> {
         Ok(self.walk(at, last, caller)?.found()?)
     }
 
-    /// Where a new name goes: EEXIST if it is taken, EACCES if the directory is not writable.
-    pub(super) fn place(&self, at: &At<'_>, caller: &Caller) -> Outcome<Place> {
+    /// Where a new name goes: EEXIST if it is taken, EACCES if the directory is not writable. Only a directory's may end with a slash.
+    pub(super) fn place(&self, at: &At<'_>, caller: &Caller, for_directory: bool) -> Outcome<Place> {
         let target = self.walk(at, Last::Keep, caller)?;
-        match (target.node, target.name) {
-            (None, Some(name)) => {
-                let directory = self.node(target.parent)?;
-                // A directory that was removed while it was open takes no new names.
-                if directory.attributes.nlink == 0 {
-                    return Err(Errno::ENOENT.into());
-                }
-                caller.check(&directory.attributes, super::permission::WRITE | EXECUTE)?;
-                Ok(Place { directory: target.parent, name })
-            }
-            _ => Err(Errno::EEXIST.into()),
+        if target.node.is_none() && target.slash && !for_directory {
+            return Err(Errno::ENOENT.into());
         }
+        Ok(self.free_place(target, caller)?)
+    }
+
+    /// The place that a walk led to, if it is free.
+    pub(super) fn free_place(&self, target: Target, caller: &Caller) -> Result<Place> {
+        let (None, Some(name)) = (target.node, target.name) else { return Err(Errno::EEXIST) };
+        let directory = self.node(target.parent)?;
+        // A directory that was removed while it was open takes no new names.
+        if directory.attributes.nlink == 0 {
+            return Err(Errno::ENOENT);
+        }
+        caller.check(&directory.attributes, WRITE | EXECUTE)?;
+        Ok(Place { directory: target.parent, name })
     }
 }

@@ -1,0 +1,339 @@
+//! Open files and directories.
+
+use super::node::{Ino, Kind, Node};
+use super::permission::{Caller, EXECUTE, READ, SET_GROUP, SET_IDS, WRITE};
+use super::walk::Last;
+use super::{At, Fs, Outcome, Store};
+use ochre_abi::file::*;
+use ochre_abi::{Errno, Result};
+
+/// An open file description, as far as the file system knows it (positions are the kernel's).
+#[derive(Debug)]
+pub(super) struct Handle {
+    pub ino: Ino,
+    readable: bool,
+    writable: bool,
+}
+
+/// What opening brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    pub handle: u64,
+    pub ino: Ino,
+    /// Opened with O_PATH: only a name.
+    pub path_only: bool,
+    /// The file's data are others than before (a copy was made for writing): handles opened earlier must learn of it.
+    pub replaced: bool,
+}
+
+/// Where to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteAt {
+    Offset(u64),
+    End,
+}
+
+impl<S: Store> Fs<S> {
+    /// open(2). Besides Linux's flags, O_EXEC asks for permission to run instead of to read.
+    pub fn open(&mut self, at: At<'_>, flags: u32, mode: u32, caller: &Caller) -> Outcome<Opened> {
+        let path_only = flags & O_PATH != 0;
+        let flags = if path_only { flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW) } else { flags };
+        // O_TMPFILE contains O_DIRECTORY's bit.
+        let temporary = flags & O_TMPFILE == O_TMPFILE;
+        let create = flags & O_CREAT != 0 && !temporary;
+        if create && flags & O_DIRECTORY != 0 {
+            return Err(Errno::EINVAL.into());
+        }
+        let access = Access::of(flags, path_only);
+        let exclusive = create && flags & O_EXCL != 0;
+        let last = if flags & O_NOFOLLOW != 0 || exclusive { Last::Keep } else { Last::Follow };
+        let target = self.walk(&at, last, caller)?;
+        if temporary {
+            let opened = self.open_temporary(target.found()?, access, mode, caller)?;
+            return Ok(opened);
+        }
+        let ino = match target.node {
+            Some(_) if exclusive => return Err(Errno::EEXIST.into()),
+            Some(ino) => ino,
+            None if !create => return Err(Errno::ENOENT.into()),
+            None if target.slash => return Err(Errno::EISDIR.into()),
+            None => {
+                let place = self.free_place(target, caller)?;
+                let node = self.new_node(Kind::File(None), place.directory, mode, caller)?;
+                let ino = self.link_new(place, node)?;
+                // The permissions of a new file do not bind the one who makes it.
+                return Ok(self.insert(ino, access, false, false)?);
+            }
+        };
+        self.check_open(ino, flags, access, create, caller)?;
+        let mut replaced = false;
+        if flags & O_TRUNC != 0 && matches!(self.node(ino)?.kind, Kind::File(_)) {
+            replaced = self.set_size(ino, 0)?;
+        } else if access.writable {
+            replaced = self.make_writable(ino)?;
+        }
+        Ok(self.insert(ino, access, path_only, replaced)?)
+    }
+
+    fn check_open(&self, ino: Ino, flags: u32, access: Access, create: bool, caller: &Caller) -> Result<()> {
+        let node = self.node(ino)?;
+        if flags & O_DIRECTORY != 0 && !node.is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
+        if flags & O_PATH != 0 {
+            return Ok(());
+        }
+        let execute = flags & O_EXEC != 0;
+        match node.kind {
+            Kind::Symlink(_) => return Err(Errno::ELOOP),
+            Kind::Directory(_) if execute => return Err(Errno::EACCES),
+            Kind::Directory(_) if create || access.writable || flags & O_TRUNC != 0 => return Err(Errno::EISDIR),
+            _ => {}
+        }
+        let wanted = if execute { EXECUTE } else if access.readable { READ } else { 0 };
+        let wanted = wanted | if access.writable || flags & O_TRUNC != 0 { WRITE } else { 0 };
+        caller.check(&node.attributes, wanted)?;
+        match node.kind {
+            // Nobody listens behind a FIFO's, socket's or device's name here.
+            Kind::Special if execute => Err(Errno::EACCES),
+            Kind::Special => Err(Errno::ENXIO),
+            _ => Ok(()),
+        }
+    }
+
+    fn open_temporary(&mut self, directory: Ino, access: Access, mode: u32, caller: &Caller) -> Result<Opened> {
+        let node = self.node(directory)?;
+        if !node.is_directory() {
+            return Err(Errno::ENOTDIR);
+        }
+        if !access.writable {
+            return Err(Errno::EINVAL);
+        }
+        caller.check(&node.attributes, WRITE | EXECUTE)?;
+        let node = self.new_node(Kind::File(None), directory, mode, caller)?;
+        let ino = self.insert_node(node);
+        self.insert(ino, access, false, false)
+    }
+
+    fn insert(&mut self, ino: Ino, access: Access, path_only: bool, replaced: bool) -> Result<Opened> {
+        self.node_mut(ino)?.opens += 1;
+        let handle = self.next_handle;
+        self.next_handle += 1;
+        self.handles.insert(handle, Handle { ino, readable: access.readable, writable: access.writable });
+        Ok(Opened { handle, ino, path_only, replaced })
+    }
+
+    /// The last descriptor of a handle is gone; an unknown handle is ignored.
+    pub fn close(&mut self, handle: u64) {
+        if let Some(Handle { ino, .. }) = self.handles.remove(&handle) {
+            if let Some(node) = self.nodes.get_mut(&ino) {
+                node.opens = node.opens.saturating_sub(1);
+            }
+            self.release(ino);
+        }
+    }
+
+    /// The handles of a file.
+    pub fn handles_of(&self, ino: Ino) -> impl Iterator<Item = u64> {
+        self.handles.iter().filter(move |(_, handle)| handle.ino == ino).map(|(id, _)| *id)
+    }
+
+    /// The node behind a handle.
+    pub fn ino(&self, handle: u64) -> Result<Ino> {
+        Ok(self.handles.get(&handle).ok_or(Errno::EBADF)?.ino)
+    }
+
+    /// A file's data, made if there are none yet. EISDIR, EINVAL for what is no file.
+    pub fn data(&mut self, ino: Ino) -> Result<&S::Data> {
+        self.ensure_data(ino)?;
+        match &self.node(ino)?.kind {
+            Kind::File(Some(data)) => Ok(data),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    fn ensure_data(&mut self, ino: Ino) -> Result<()> {
+        match &self.node(ino)?.kind {
+            Kind::File(Some(_)) => return Ok(()),
+            Kind::File(None) => {}
+            Kind::Directory(_) => return Err(Errno::EISDIR),
+            _ => return Err(Errno::EINVAL),
+        }
+        let data = self.store.create()?;
+        self.node_mut(ino)?.kind = Kind::File(Some(data));
+        Ok(())
+    }
+
+    /// Bytes of a file; of a symbolic link, its target's; else 0.
+    pub fn size(&self, ino: Ino) -> Result<u64> {
+        Ok(match &self.node(ino)?.kind {
+            Kind::File(Some(data)) => self.store.size(data),
+            Kind::Symlink(target) => target.len() as u64,
+            _ => 0,
+        })
+    }
+
+    /// read(2) and pread(2).
+    pub fn read(&mut self, handle: u64, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let &Handle { ino, readable, .. } = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        if !readable {
+            return Err(Errno::EBADF);
+        }
+        let node = self.nodes.get(&ino).ok_or(Errno::EBADF)?;
+        match &node.kind {
+            Kind::File(None) => Ok(0),
+            Kind::File(Some(data)) => self.store.read(data, offset, buffer),
+            Kind::Directory(_) => Err(Errno::EISDIR),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// write(2) and pwrite(2). ENOSPC, EFBIG. The flag: the data are others than before.
+    pub fn write(&mut self, handle: u64, at: WriteAt, bytes: &[u8]) -> Result<(usize, bool)> {
+        let &Handle { ino, writable, .. } = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        if !writable {
+            return Err(Errno::EBADF);
+        }
+        if bytes.is_empty() {
+            return Ok((0, false));
+        }
+        let replaced = self.make_writable(ino)?;
+        self.ensure_data(ino)?;
+        let size = self.size(ino)?;
+        let offset = match at {
+            WriteAt::Offset(offset) => offset,
+            WriteAt::End => size,
+        };
+        let end = offset.checked_add(bytes.len() as u64).filter(|&end| end <= i64::MAX as u64).ok_or(Errno::EFBIG)?;
+        // What fits is written; nothing is ENOSPC.
+        let room = self.limit.saturating_sub(self.used).saturating_add(size);
+        let bytes = if end <= size.max(room) {
+            bytes
+        } else {
+            let fits = room.saturating_sub(offset) as usize;
+            bytes.get(..fits).filter(|part| !part.is_empty()).ok_or(Errno::ENOSPC)?
+        };
+        let Self { store, nodes, .. } = self;
+        let node = nodes.get_mut(&ino).ok_or(Errno::EBADF)?;
+        let Kind::File(Some(data)) = &mut node.kind else { return Err(Errno::EINVAL) };
+        let written = store.write(data, offset, bytes)?;
+        self.used = self.used.saturating_sub(size) + self.size(ino)?;
+        self.drop_set_ids(ino)?;
+        self.touch(ino, true);
+        Ok((written, replaced))
+    }
+
+    /// ftruncate(2). The flag as for [`Self::write`].
+    pub fn truncate_handle(&mut self, handle: u64, size: u64) -> Result<bool> {
+        let &Handle { ino, writable, .. } = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        if !writable {
+            return Err(Errno::EINVAL);
+        }
+        self.set_size(ino, size)
+    }
+
+    /// truncate(2). The file's number, and the flag as for [`Self::write`].
+    pub fn truncate_path(&mut self, at: At<'_>, size: u64, caller: &Caller) -> Outcome<(Ino, bool)> {
+        let ino = self.find(&at, Last::Follow, caller)?;
+        caller.check(&self.node(ino)?.attributes, WRITE)?;
+        Ok((ino, self.set_size(ino, size)?))
+    }
+
+    /// fallocate(2): grows the file to `size` if it is smaller.
+    pub fn grow(&mut self, handle: u64, size: u64) -> Result<bool> {
+        if self.size(self.ino(handle)?)? >= size { Ok(false) } else { self.truncate_handle(handle, size) }
+    }
+
+    fn set_size(&mut self, ino: Ino, size: u64) -> Result<bool> {
+        if size > i64::MAX as u64 {
+            return Err(Errno::EFBIG);
+        }
+        match self.node(ino)?.kind {
+            Kind::File(_) => {}
+            Kind::Directory(_) => return Err(Errno::EISDIR),
+            _ => return Err(Errno::EINVAL),
+        }
+        let old = self.size(ino)?;
+        if size > old && size - old > self.limit.saturating_sub(self.used) {
+            return Err(Errno::ENOSPC);
+        }
+        let replaced = if size == 0 { self.replace_by_empty(ino)? } else { self.make_writable(ino)? };
+        self.ensure_data(ino)?;
+        // A fresh copy counts already; an empty replacement counts as nothing.
+        let old = self.size(ino)?;
+        let Self { store, nodes, .. } = self;
+        if let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(&ino)
+            && old != size
+        {
+            store.truncate(data, size)?;
+            self.used = self.used.saturating_sub(old) + size;
+        }
+        self.drop_set_ids(ino)?;
+        self.touch(ino, true);
+        Ok(replaced)
+    }
+
+    /// Copies data that cannot be written; whether it did.
+    fn make_writable(&mut self, ino: Ino) -> Result<bool> {
+        let Self { store, nodes, used, limit, .. } = self;
+        let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(&ino) else { return Ok(false) };
+        if !store.is_read_only(data) {
+            return Ok(false);
+        }
+        let size = store.size(data);
+        if size > limit.saturating_sub(*used) {
+            return Err(Errno::ENOSPC);
+        }
+        *data = store.copy(data)?;
+        *used += size;
+        Ok(true)
+    }
+
+    /// Like [`Self::make_writable`] for data that are about to be cut to nothing.
+    fn replace_by_empty(&mut self, ino: Ino) -> Result<bool> {
+        let Self { store, nodes, .. } = self;
+        let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(&ino) else { return Ok(false) };
+        if !store.is_read_only(data) {
+            return Ok(false);
+        }
+        *data = store.create()?;
+        Ok(true)
+    }
+
+    /// Who changes a program's bytes takes its set-id bits away.
+    fn drop_set_ids(&mut self, ino: Ino) -> Result<()> {
+        let attributes = &mut self.node_mut(ino)?.attributes;
+        // Set-group-id without group execution means something else (mandatory locking, on old systems).
+        let drop = if attributes.mode & 0o010 != 0 { SET_IDS } else { SET_IDS & !SET_GROUP };
+        attributes.mode &= !drop;
+        Ok(())
+    }
+
+    /// A directory's entries from a position on, until `emit` (inode, next position, type, name) refuses one: the position to go on.
+    pub fn list(&self, handle: u64, position: u64, mut emit: impl FnMut(Ino, u64, u8, &[u8]) -> bool) -> Result<u64> {
+        let &Handle { ino, .. } = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        let directory = self.node(ino)?.directory().ok_or(Errno::ENOTDIR)?;
+        let mut next = position;
+        for (position, name, entry) in directory.list(ino, position) {
+            let kind = self.nodes.get(&entry).map_or(DT_UNKNOWN, Node::entry_type);
+            if !emit(entry, position + 1, kind, name) {
+                break;
+            }
+            next = position + 1;
+        }
+        Ok(next)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Access {
+    readable: bool,
+    writable: bool,
+}
+
+impl Access {
+    fn of(flags: u32, path_only: bool) -> Self {
+        let mode = flags & O_ACCMODE;
+        Self { readable: !path_only && mode != O_WRONLY, writable: !path_only && (mode == O_WRONLY || mode == O_RDWR) }
+    }
+}
