@@ -11,7 +11,7 @@ mod stack;
 
 use alloc::sync::Arc;
 use core::arch::{asm, naked_asm};
-use core::cell::{Cell, UnsafeCell};
+use core::cell::Cell;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
@@ -33,14 +33,16 @@ pub struct Context {
     on_cpu: AtomicBool,
     /// Runs a user program now and then; else kernel code only.
     user: bool,
+    /// Is a user context on a CPU with XSAVEOPT and FSGSBASE: a switch to another such one takes the short way.
+    modern: bool,
     /// The kernel stack pointer while it does not run.
     rsp: Cell<usize>,
     /// Thread pointer while it does not run; changed by others too while it does not.
     fs_base: AtomicU64,
     /// The program's own GS base, likewise.
     gs_base: Cell<u64>,
-    /// Of a user context.
-    table: UnsafeCell<Option<Arc<PageTable>>>,
+    /// Of a user context: an `Arc`; else null.
+    table: Cell<*const PageTable>,
     /// The address space to have from the next switch on, an `Arc`, or null.
     next_table: AtomicPtr<PageTable>,
     /// Where entries from user mode begin to push; the FPU area is above.
@@ -55,16 +57,12 @@ unsafe impl Send for Context {}
 // SAFETY: as above.
 unsafe impl Sync for Context {}
 
-/// Saved registers at the beginning of a context's stack, as `switch_stacks` pops them.
+/// What a stopped context's stack pointer leads to. [`switch_to`] goes on at `rip` with the stack pointer at `rest`; after the
+/// first switch these are the words that [`start_user`] and [`start_kernel`] pop.
 #[repr(C)]
-struct FirstFrame {
-    r15: usize,
-    r14: usize,
-    r13: usize,
-    r12: usize,
-    rbx: usize,
-    rbp: usize,
+struct Frame {
     rip: usize,
+    rest: [usize; 2],
 }
 
 impl Context {
@@ -93,20 +91,21 @@ impl Context {
     fn user(regs: &UserRegs, fs_base: u64, table: Arc<PageTable>) -> Option<Arc<Context>> {
         let stack = Stack::new()?;
         let top = stack.top() - fpu::area_size();
-        let frame = top - size_of::<UserRegs>() - size_of::<FirstFrame>();
-        let first = FirstFrame { r15: 0, r14: 0, r13: 0, r12: 0, rbx: 0, rbp: 0, rip: start_user as *const () as usize };
+        let frame = top - size_of::<UserRegs>() - size_of::<Frame>();
+        let first = Frame { rip: start_user as *const () as usize, rest: [0; 2] };
         // SAFETY: inside the new stack, which nobody else uses; `top` is aligned to 64.
         unsafe {
             ((top - size_of::<UserRegs>()) as *mut UserRegs).write(*regs);
-            (frame as *mut FirstFrame).write(first);
+            (frame as *mut Frame).write(first);
         }
         Some(Arc::new(Context {
             on_cpu: AtomicBool::new(false),
             user: true,
+            modern: fpu::is_modern(),
             rsp: Cell::new(frame),
             fs_base: AtomicU64::new(canonical(fs_base)),
             gs_base: Cell::new(0),
-            table: UnsafeCell::new(Some(table)),
+            table: Cell::new(Arc::into_raw(table)),
             next_table: AtomicPtr::new(core::ptr::null_mut()),
             top,
             _stack: Some(stack),
@@ -117,11 +116,10 @@ impl Context {
     pub fn new_kernel(entry: fn(usize) -> !, arg: usize) -> Option<Arc<Context>> {
         let stack = Stack::new()?;
         let top = stack.top();
-        let frame = top - 16 - size_of::<FirstFrame>();
-        let first =
-            FirstFrame { r15: 0, r14: 0, r13: 0, r12: arg, rbx: entry as usize, rbp: 0, rip: start_kernel as *const () as usize };
+        let frame = top - 16 - size_of::<Frame>();
+        let first = Frame { rip: start_kernel as *const () as usize, rest: [arg, entry as usize] };
         // SAFETY: inside the new stack, which nobody else uses.
-        unsafe { (frame as *mut FirstFrame).write(first) };
+        unsafe { (frame as *mut Frame).write(first) };
         Some(Arc::new(Self::kernel(frame, top, Some(stack), false)))
     }
 
@@ -129,10 +127,11 @@ impl Context {
         Context {
             on_cpu: AtomicBool::new(on_cpu),
             user: false,
+            modern: false,
             rsp: Cell::new(rsp),
             fs_base: AtomicU64::new(0),
             gs_base: Cell::new(0),
-            table: UnsafeCell::new(None),
+            table: Cell::new(core::ptr::null()),
             next_table: AtomicPtr::new(core::ptr::null_mut()),
             top,
             _stack: stack,
@@ -146,10 +145,10 @@ impl Context {
             return;
         }
         if self.is_current() {
-            paging::activate(Some(&table));
-            // SAFETY: the running context's claim is this CPU's.
-            let old = unsafe { (*self.table.get()).replace(table) };
-            drop(old);
+            // The running context's claim is this CPU's.
+            self.replace_table(table);
+            // SAFETY: this context owns a reference.
+            unsafe { paging::activate(self.table.get()) };
             // An older wish is overtaken.
             self.take_next_table();
         } else {
@@ -159,6 +158,13 @@ impl Context {
                 drop(unsafe { Arc::from_raw(old) });
             }
         }
+    }
+
+    /// With the claim held.
+    fn replace_table(&self, table: Arc<PageTable>) {
+        let old = self.table.replace(Arc::into_raw(table));
+        // SAFETY: a user context's `table` is an `Arc`; it was taken out once. If it is in CR3, the CPU has a reference too.
+        drop(unsafe { Arc::from_raw(old) });
     }
 
     fn take_next_table(&self) -> Option<Arc<PageTable>> {
@@ -238,6 +244,10 @@ impl Context {
 impl Drop for Context {
     fn drop(&mut self) {
         self.take_next_table();
+        if self.user {
+            // SAFETY: a user context's `table` is an `Arc`; this is its end.
+            drop(unsafe { Arc::from_raw(self.table.get()) });
+        }
     }
 }
 
@@ -274,46 +284,80 @@ pub fn switch_to(next: &Arc<Context>) -> Result<(), Busy> {
         return Err(Busy);
     }
     let cpu = cpu::this();
-    let previous = running();
-    if previous.user {
-        fpu::save(previous.top);
-        previous.fs_base.store(user_fs(), Ordering::Relaxed);
-    }
-    if next.user {
+    // SAFETY: an `Arc` that this CPU owns, until `finish_switch` on another stack.
+    let previous = unsafe { &*cpu.current.get() };
+    if previous.modern && next.modern {
+        fpu::save_modern(previous.top);
+        previous.fs_base.store(read_fs(), Ordering::Relaxed);
         if !next.next_table.load(Ordering::Relaxed).is_null() {
             adopt_table(next);
         }
-        // SAFETY: the claim of `next` is this CPU's.
-        paging::activate(unsafe { (*next.table.get()).as_ref() });
-        fpu::restore(next.top);
-        set_user_fs(next.fs_base.load(Ordering::Relaxed));
-        let gs = swap_user_gs(next.gs_base.get());
-        if previous.user {
-            previous.gs_base.set(gs);
-        }
+        // SAFETY: the claim of `next` is this CPU's, and it owns a reference to its table.
+        unsafe { paging::activate_on(cpu, next.table.get()) };
+        fpu::restore_modern(next.top);
+        write_fs(next.fs_base.load(Ordering::Relaxed));
+        previous.gs_base.set(exchange_gs(next.gs_base.get()));
         cpu.stack_top.set(next.top);
         cpu.tables.set_stack(next.top);
     } else {
-        if previous.user {
-            previous.gs_base.set(user_gs());
-        }
-        paging::activate(None);
+        exchange(previous, next);
     }
     count_up(&cpu.counters.context_switches);
     cpu.previous.set(cpu.current.replace(Arc::into_raw(next.clone())));
-    // SAFETY: `next` is claimed, so its stack is in use by nobody and its saved stack pointer valid; this flow's goes to its own
-    // context, whose claim is given up only on the other stack.
-    unsafe { switch_stacks(previous.rsp.as_ptr(), next.rsp.get()) };
+    // SAFETY: `next` is claimed, so its stack is in use by nobody and its saved stack pointer leads to a `Frame`, or to what
+    // this very block has pushed; this flow's goes to its own context, whose claim is given up only on the other stack.
+    // All registers but RBP and RBX, which are saved, are declared as changed.
+    unsafe {
+        asm!(
+            "push rbp",
+            "push rbx",
+            "lea rax, [rip + 2f]",
+            "push rax",
+            "mov [rdi], rsp",
+            "mov rsp, rsi",
+            "ret",
+            "2:",
+            "pop rbx",
+            "pop rbp",
+            inout("rdi") previous.rsp.as_ptr() => _,
+            inout("rsi") next.rsp.get() => _,
+            out("r12") _, out("r13") _, out("r14") _, out("r15") _,
+            clobber_abi("C"),
+        );
+    }
     finish_switch();
     Ok(())
+}
+
+/// What the CPU has of the program: FPU, FS and GS base, address space. The long way, for kernel contexts and old CPUs.
+#[inline(never)]
+fn exchange(previous: &Context, next: &Context) {
+    let cpu = cpu::this();
+    if previous.user {
+        fpu::save(previous.top);
+        previous.fs_base.store(user_fs(), Ordering::Relaxed);
+        previous.gs_base.set(user_gs());
+    }
+    if next.user {
+        adopt_table(next);
+        // SAFETY: the claim of `next` is this CPU's, and it owns a reference to its table.
+        unsafe { paging::activate(next.table.get()) };
+        fpu::restore(next.top);
+        set_user_fs(next.fs_base.load(Ordering::Relaxed));
+        set_user_gs(next.gs_base.get());
+        cpu.stack_top.set(next.top);
+        cpu.tables.set_stack(next.top);
+    } else {
+        // SAFETY: null stands for the kernel's own table.
+        unsafe { paging::activate(core::ptr::null()) };
+    }
 }
 
 #[cold]
 fn adopt_table(next: &Context) {
     if let Some(table) = next.take_next_table() {
-        // SAFETY: the claim of `next` is the caller's.
-        let old = unsafe { (*next.table.get()).replace(table) };
-        drop(old);
+        // The claim of `next` is the caller's.
+        next.replace_table(table);
     }
 }
 
@@ -327,25 +371,17 @@ fn finish_switch() {
     previous.release();
 }
 
-/// Saves the callee-saved registers (psABI) and the stack pointer, and loads the other stack's.
-///
-/// # Safety
-/// `load` was saved by this function, or points to a [`FirstFrame`], and that stack is in use by nobody.
-#[unsafe(naked)]
-unsafe extern "C" fn switch_stacks(save: *mut usize, load: usize) {
-    naked_asm!(
-        "push rbp", "push rbx", "push r12", "push r13", "push r14", "push r15",
-        "mov [rdi], rsp",
-        "mov rsp, rsi",
-        "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp",
-        "ret",
-    )
-}
-
-/// Where a user context's first switch arrives, with its [`UserRegs`] at the stack pointer.
+/// Where a user context's first switch arrives, with its [`UserRegs`] above the rest of the frame.
 #[unsafe(naked)]
 unsafe extern "C" fn start_user() {
-    naked_asm!("mov rdi, rsp", "sub rsp, 8", "call {first}", "jmp __ochre_syscall_exit", first = sym first_user)
+    naked_asm!(
+        "xor ebp, ebp",
+        "lea rdi, [rsp + 16]",
+        "add rsp, 8",
+        "call {first}",
+        "jmp __ochre_syscall_exit",
+        first = sym first_user,
+    )
 }
 
 extern "C" fn first_user(regs: &mut UserRegs) {
@@ -353,10 +389,10 @@ extern "C" fn first_user(regs: &mut UserRegs) {
     glue::exit_to_user(regs);
 }
 
-/// Where a kernel context's first switch arrives: function in rbx, argument in r12.
+/// Where a kernel context's first switch arrives: argument and function are the rest of the frame.
 #[unsafe(naked)]
 unsafe extern "C" fn start_kernel() {
-    naked_asm!("call {first}", "mov rdi, r12", "call rbx", "ud2", first = sym first_kernel)
+    naked_asm!("xor ebp, ebp", "pop r12", "pop rbx", "call {first}", "mov rdi, r12", "call rbx", "ud2", first = sym first_kernel)
 }
 
 extern "C" fn first_kernel() {
@@ -365,27 +401,43 @@ extern "C" fn first_kernel() {
 
 /// The user's FS base in the CPU.
 #[inline(always)]
-fn user_fs() -> u64 {
-    if fpu::has_fsgsbase() {
-        let base;
-        // SAFETY: CR4.FSGSBASE is set where the CPU has it.
-        unsafe { asm!("rdfsbase {}", out(reg) base, options(nomem, nostack, preserves_flags)) };
-        base
-    } else {
-        // SAFETY: every 64-bit CPU has it.
-        unsafe { rdmsr(IA32_FS_BASE) }
-    }
+fn read_fs() -> u64 {
+    let base;
+    // SAFETY: callers have checked that CR4.FSGSBASE is set (`fpu::has_fsgsbase`).
+    unsafe { asm!("rdfsbase {}", out(reg) base, options(nomem, nostack, preserves_flags)) };
+    base
 }
 
+/// Sets the user's FS base, a canonical address.
 #[inline(always)]
-fn set_user_fs(base: u64) {
-    // SAFETY: the kernel does not use FS; `base` is canonical (`canonical`, or it came from the CPU).
+fn write_fs(base: u64) {
+    // SAFETY: the kernel does not use FS; callers have checked that CR4.FSGSBASE is set (`fpu::has_fsgsbase`).
+    unsafe { asm!("wrfsbase {}", in(reg) base, options(nostack, preserves_flags)) };
+}
+
+/// Sets the user's GS base, a canonical address, and returns what it was.
+#[inline(always)]
+fn exchange_gs(new: u64) -> u64 {
+    let old;
+    // SAFETY: between the two exchanges only the user's base changes; an NMI there finds its own (`trap`). Callers have checked
+    // that CR4.FSGSBASE is set (`fpu::has_fsgsbase`).
     unsafe {
-        if fpu::has_fsgsbase() {
-            asm!("wrfsbase {}", in(reg) base, options(nostack, preserves_flags));
-        } else {
-            wrmsr(IA32_FS_BASE, base);
-        }
+        asm!("swapgs", "rdgsbase {}", "wrgsbase {}", "swapgs", out(reg) old, in(reg) new, options(nostack, preserves_flags));
+    }
+    old
+}
+
+fn user_fs() -> u64 {
+    // SAFETY: every 64-bit CPU has the MSR.
+    if fpu::has_fsgsbase() { read_fs() } else { unsafe { rdmsr(IA32_FS_BASE) } }
+}
+
+fn set_user_fs(base: u64) {
+    if fpu::has_fsgsbase() {
+        write_fs(base);
+    } else {
+        // SAFETY: the kernel does not use FS; `base` is canonical (`canonical`, or it came from the CPU).
+        unsafe { wrmsr(IA32_FS_BASE, base) };
     }
 }
 
@@ -395,20 +447,9 @@ fn user_gs() -> u64 {
     unsafe { rdmsr(IA32_KERNEL_GS_BASE) }
 }
 
-/// Sets the user's GS base and returns what it was.
-#[inline(always)]
-fn swap_user_gs(new: u64) -> u64 {
-    let old;
-    // SAFETY: between the two exchanges only the user's base changes; an NMI there finds its own (`trap`).
-    unsafe {
-        if fpu::has_fsgsbase() {
-            asm!("swapgs", "rdgsbase {}", "wrgsbase {}", "swapgs", out(reg) old, in(reg) new, options(nostack, preserves_flags));
-        } else {
-            old = rdmsr(IA32_KERNEL_GS_BASE);
-            wrmsr(IA32_KERNEL_GS_BASE, new);
-        }
-    }
-    old
+fn set_user_gs(base: u64) {
+    // SAFETY: the kernel's own base is in the other register; this one came from the CPU, so it is canonical.
+    unsafe { wrmsr(IA32_KERNEL_GS_BASE, base) };
 }
 
 /// Makes the flow that runs on `stack` this CPU's current context. Once per CPU; the stack stays for ever.

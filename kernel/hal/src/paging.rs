@@ -24,7 +24,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 pub use pte::{Cache, Prot};
 pub use table::PageTable;
-pub(crate) use tlb::{activate, flush_kernel};
+pub(crate) use tlb::{activate, activate_on, flush_kernel};
 pub use tlb::service_shootdown;
 
 use crate::layout::{PAGE, phys_to_virt};

@@ -42,6 +42,12 @@ pub(super) fn has_fsgsbase() -> bool {
     FSGSBASE.load(Relaxed) != 0
 }
 
+/// XSAVEOPT and RDFSBASE may be used: the CPU is no older than Intel's Ivy Bridge and AMD's Zen.
+#[inline(always)]
+pub(super) fn is_modern() -> bool {
+    METHOD.load(Relaxed) == XSAVEOPT && has_fsgsbase()
+}
+
 /// Bytes of an area, a multiple of 64.
 #[inline(always)]
 pub(super) fn area_size() -> usize {
@@ -63,14 +69,27 @@ pub(super) fn reset(area: usize) {
     }
 }
 
-/// Saves the registers into the running context's area.
+/// Saves the registers into the running context's area, if [`is_modern`].
 #[inline(always)]
-pub(super) fn save(area: usize) {
+pub(super) fn save_modern(area: usize) {
     // SAFETY: see above. XSAVEOPT may leave out what has not changed since the last restore from the same area: there it is
     // still the same.
+    unsafe { asm!("xsaveopt64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)) };
+}
+
+/// Loads the registers from an area, if [`is_modern`].
+#[inline(always)]
+pub(super) fn restore_modern(area: usize) {
+    // SAFETY: see above; what the area holds was written by a save or by `reset` and so is valid.
+    unsafe { asm!("xrstor64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)) };
+}
+
+/// Saves the registers into the running context's area.
+pub(super) fn save(area: usize) {
+    // SAFETY: see above.
     unsafe {
         match METHOD.load(Relaxed) {
-            XSAVEOPT => asm!("xsaveopt64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)),
+            XSAVEOPT => save_modern(area),
             XSAVE => asm!("xsave64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)),
             _ => asm!("fxsave64 [{}]", in(reg) area, options(nostack, preserves_flags)),
         }
@@ -78,14 +97,11 @@ pub(super) fn save(area: usize) {
 }
 
 /// Loads the registers from an area.
-#[inline(always)]
 pub(super) fn restore(area: usize) {
-    // SAFETY: see above; what the area holds was written by `save`, `reset` or `copy_registers` and so is valid.
-    unsafe {
-        match METHOD.load(Relaxed) {
-            FXSAVE => asm!("fxrstor64 [{}]", in(reg) area, options(nostack, preserves_flags)),
-            _ => asm!("xrstor64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)),
-        }
+    match METHOD.load(Relaxed) {
+        // SAFETY: as for `restore_modern`.
+        FXSAVE => unsafe { asm!("fxrstor64 [{}]", in(reg) area, options(nostack, preserves_flags)) },
+        _ => restore_modern(area),
     }
 }
 

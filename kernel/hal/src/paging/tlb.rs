@@ -6,34 +6,51 @@ use core::sync::atomic::Ordering;
 
 use super::{PageTable, kernel_root};
 use crate::apic::{self, vector};
-use crate::cpu::{self, MAX_CPUS, count_up};
+use crate::cpu::{self, MAX_CPUS, PerCpu, count_up};
 use crate::layout::PAGE;
 
-/// Makes `table` (or the kernel's own) the address space of this CPU. The CPU holds a reference until the next.
+/// Makes `table` (null: the kernel's own) the address space of this CPU. The CPU holds a reference until the next.
+///
+/// # Safety
+/// `table` is null, or from an `Arc` that lives at least as long as the call.
 #[inline(always)]
-pub fn activate(table: Option<&Arc<PageTable>>) {
-    let new = table.map_or(core::ptr::null(), Arc::as_ptr);
-    if cpu::this().table.get() != new {
-        load(table.cloned());
+pub unsafe fn activate(table: *const PageTable) {
+    // SAFETY: as the caller promises.
+    unsafe { activate_on(cpu::this(), table) };
+}
+
+/// Like [`activate`], for a caller that has its CPU's block at hand.
+///
+/// # Safety
+/// As for [`activate`]; `cpu` is this CPU's.
+#[inline(always)]
+pub unsafe fn activate_on(cpu: &PerCpu, table: *const PageTable) {
+    if cpu.table.get() != table {
+        // SAFETY: as the caller promises.
+        unsafe { load(cpu, table) };
     }
 }
 
+/// # Safety
+/// As for [`activate_on`].
 #[inline(never)]
-fn load(table: Option<Arc<PageTable>>) {
-    let cpu = cpu::this();
+unsafe fn load(cpu: &PerCpu, table: *const PageTable) {
     let bit = 1u64 << cpu.id.get();
-    let root = match &table {
-        Some(table) => {
-            // A full barrier: whoever changes an entry and does not see this bit changed it before the loads through CR3.
-            table.cpus.fetch_or(bit, Ordering::SeqCst);
-            table.root
-        }
-        None => kernel_root(),
-    };
-    // SAFETY: a root with the kernel's half; the CPU's new `table` reference keeps it alive.
+    let mut root = kernel_root();
+    if !table.is_null() {
+        // SAFETY: an `Arc`, as the caller promises; the new reference is this CPU's.
+        let table = unsafe {
+            Arc::increment_strong_count(table);
+            &*table
+        };
+        // A full barrier: whoever changes an entry and does not see this bit changed it before the loads through CR3.
+        table.cpus.fetch_or(bit, Ordering::SeqCst);
+        root = table.root;
+    }
+    // SAFETY: a root with the kernel's half; this CPU's new `table` reference keeps it alive.
     unsafe { asm!("mov cr3, {}", in(reg) root, options(nostack, preserves_flags)) };
     count_up(&cpu.counters.space_switches);
-    let old = cpu.table.replace(table.map_or(core::ptr::null(), Arc::into_raw));
+    let old = cpu.table.replace(table);
     if !old.is_null() {
         // SAFETY: the reference that this CPU took when it loaded the table; it is not in CR3 any more.
         let old = unsafe { Arc::from_raw(old) };
