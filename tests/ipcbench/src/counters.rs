@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The counters that stand beside a row: their names in /scheme/sys/stat, and in a row.
+/// The counters that stand beside a row: their names in /scheme/sys/counters, and in a row.
 const SHOWN: [(&str, &str); 4] =
     [("space_switches", "spaces"), ("tlb_flushes", "flushes"), ("ipis", "ipis"), ("bytes_copied", "copied")];
 
@@ -10,9 +10,9 @@ const SHOWN: [(&str, &str); 4] =
 pub struct Counters([u64; SHOWN.len()]);
 
 impl Counters {
-    /// Reads /scheme/sys/stat; what is not there counts as 0.
+    /// Reads /scheme/sys/counters; what is not there counts as 0.
     pub fn read() -> Counters {
-        let text = std::fs::read_to_string("/scheme/sys/stat").unwrap_or_default();
+        let text = std::fs::read_to_string("/scheme/sys/counters").unwrap_or_default();
         Counters(SHOWN.map(|(name, _)| {
             text.lines()
                 .filter_map(|line| line.split_once(' '))

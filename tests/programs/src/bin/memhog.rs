@@ -141,7 +141,7 @@ fn hog() -> Result<(), Box<dyn Error>> {
     if !sorted.join().unwrap_or(false) {
         return Err("work afterwards failed".into());
     }
-    println!("hog: {} MiB, then ENOMEM; freed; works on", taken * CHUNK >> 20);
+    println!("hog: {} MiB, then ENOMEM; freed; works on", (taken * CHUNK) >> 20);
     Ok(())
 }
 

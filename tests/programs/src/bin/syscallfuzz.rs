@@ -30,7 +30,7 @@ usage: syscallfuzz [--seed S] [--count N] [--seconds T] [--jobs J] [--max-number
   --trace       print each call before it is made (use with --jobs 1)
   --verbose     print which call each process died in";
 
-/// Native words that a process may have: enough to find limits, not to trouble others.
+/// Bytes of address space that a process may have: enough to find limits, not to trouble others.
 const ADDRESS_SPACE: u64 = 512 << 20;
 const ARENA: usize = 128 << 10;
 /// Calls between two fillings of the arena.
@@ -47,8 +47,10 @@ const DEAD_AFTER: Duration = Duration::from_secs(20);
 const SIGUSR1: i32 = 10;
 const SIGKILL: i32 = 9;
 
-/// The shared counters: calls begun; then, for each job, calls begun and the last one's number.
+/// The shared counters begin with the number of calls that all have begun.
 const TOTAL: usize = 0;
+
+/// Where a job's counters are: the number of calls it has begun, then the last one's number.
 fn progress_of(job: usize) -> usize {
     1 + 2 * job
 }
@@ -61,8 +63,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("syscallfuzz: {error}");
-            // Not by destructors: they would wait for processes that cannot be killed.
-            std::process::exit(1)
+            ExitCode::FAILURE
         }
     }
 }

@@ -3,6 +3,11 @@
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long a killed child may take to end.
+const DEATH: Duration = Duration::from_secs(5);
 
 /// A child; killed and waited for when dropped.
 pub struct Child {
@@ -52,11 +57,14 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        while !self.ended {
-            self.signal(libc::SIGKILL);
-            if self.wait(0).is_err_and(|error| error.kind() != io::ErrorKind::Interrupted) {
-                return;
-            }
+        if self.ended {
+            return;
+        }
+        self.signal(libc::SIGKILL);
+        let start = Instant::now();
+        // A process that cannot be killed is reported by who waits for it; it must not hang us as well.
+        while !self.ended && start.elapsed() < DEATH && self.wait(libc::WNOHANG).is_ok() {
+            thread::sleep(Duration::from_millis(1));
         }
     }
 }
