@@ -138,12 +138,8 @@ pub const fn with_prot(entry: u64, prot: Prot) -> u64 {
 
 /// Changing `old` to `new` takes something away that a TLB may still allow, or changes where it leads.
 pub const fn needs_flush(old: u64, new: u64) -> bool {
-    old & PRESENT != 0
-        && (new & PRESENT == 0
-            || (old ^ new) & ADDRESS != 0
-            || old & WRITE > new & WRITE
-            || old & NO_EXECUTE < new & NO_EXECUTE
-            || old & DIRTY > new & DIRTY)
+    let lost = old & !new & (PRESENT | WRITE | DIRTY) | !old & new & NO_EXECUTE | (old ^ new) & ADDRESS;
+    old & PRESENT != 0 && lost != 0
 }
 
 #[cfg(test)]
