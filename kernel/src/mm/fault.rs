@@ -150,6 +150,10 @@ impl Space {
 
     /// Makes a private page writable: as it is if nobody shares it any more, else a copy.
     fn make_unique(&self, page: usize, prot: Prot) -> Result<()> {
+        if !hal::mem::has_room() {
+            // Not even for a page table, should this page be the last one in its table.
+            return Err(FaultError::OutOfMemory);
+        }
         let mut taken = None;
         // Out of the table, so that its reference does not count. Other threads that touch it fault and wait for the map's lock.
         self.pages().unmap(page, 1, &mut |_, frame, _| taken = Some(frame));

@@ -16,7 +16,8 @@ impl Space {
     ///
     /// If other threads change the map meanwhile, the copy may have some of their changes and not others.
     pub fn fork(&self) -> Result<Arc<Space>> {
-        let child = Space::with_top(self.map.lock().top())?;
+        let top = self.map.lock().top();
+        let child = Space::with_top(top)?;
         Account::inherit(child.account(), self.account());
         let mut at = 0;
         loop {

@@ -157,6 +157,25 @@ impl MemoryObject {
         Ok(Self::new(Kind::Slice(root, first + offset / PAGE), len, None))
     }
 
+    /// A view for a reader of an object that nobody writes to. Unlike a [`MemoryObject::slice`] of fixed pages (the boot module, where
+    /// the next file follows at once) it ends in zeroes after its last byte, as a mapped file must. Errors as for a slice; ENOMEM.
+    pub fn read_only_part(base: &Arc<Self>, offset: u64, len: u64) -> Result<Arc<Self>> {
+        let slice = Self::slice(base, offset, len)?;
+        let Kind::Slice(root, first) = &slice.kind else { return Ok(slice) };
+        let (Kind::Fixed(frames), used) = (&root.kind, (len % PAGE) as usize) else { return Ok(slice) };
+        if used == 0 {
+            return Ok(slice);
+        }
+        let range = *first as usize..(*first + pages_of(len)) as usize;
+        let mut frames = frames.get(range).ok_or(Errno::EINVAL)?.to_vec();
+        if let Some(last) = frames.last_mut() {
+            let tail = Frame::alloc_zeroed().ok_or(Errno::ENOMEM)?;
+            tail.copy_from(0, last, 0, used);
+            *last = tail;
+        }
+        Ok(Self::from_frames(frames, len))
+    }
+
     /// A number that no other object has or will have.
     pub fn id(&self) -> u64 {
         self.id

@@ -91,12 +91,10 @@ impl MemoryObject {
             return Err(if grow { Errno::EFBIG } else { Errno::ENOSPC });
         }
         if grow && offset > self.size() {
-            let mut state = self.state.lock();
+            let state = self.state.lock();
             if state.tail_unknown {
-                let size = self.size();
-                self.clear_tail(&state, size);
+                self.clear_tail(&state, self.size());
             }
-            state.tail_unknown = state.tail_unknown || offset > self.size();
         }
         let len = (limit - offset).min(from.len as u64) as usize;
         let mut done = 0;

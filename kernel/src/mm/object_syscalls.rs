@@ -60,7 +60,11 @@ pub fn object_slice(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     if !file.readable() {
         return Err(Errno::EACCES);
     }
-    let slice = MemoryObject::slice(&object, offset, len)?;
+    let slice = if file.writable() {
+        MemoryObject::slice(&object, offset, len)?
+    } else {
+        MemoryObject::read_only_part(&object, offset, len)?
+    };
     let mode = if flags & OBJECT_READ_ONLY != 0 || !file.writable() { O_RDONLY } else { O_RDWR };
     install(me, slice, mode, flags)
 }
