@@ -2,20 +2,9 @@
 
 use crate::image::archive::{self, Image};
 use crate::image::iso;
-use crate::vm::cmdline;
 use crate::vm::machine::{Boot, Firmware};
 use anyhow::Result;
 use std::path::Path;
-
-/// The kernel's command line for a log level and a command, which may be empty.
-pub fn cmdline(log: &str, command: &[String]) -> String {
-    let mut line = format!("ochre.log={log}");
-    if !command.is_empty() {
-        line.push(' ');
-        line.push_str(&cmdline::run_word(command));
-    }
-    line
-}
 
 /// Prepares the boot of an image: the module with the folder for /mnt/put, and the ISO if there is to be one. What that
 /// makes goes into `dir`.

@@ -1,5 +1,7 @@
 //! The command line.
 
+use crate::build::kernel::Kernel;
+use crate::vm::cmdline;
 use crate::vm::machine::{Boot, Firmware, Machine};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -82,12 +84,28 @@ pub struct MachineArgs {
     /// Boot from an ISO with GRUB under this firmware, instead of letting QEMU load the kernel
     #[arg(long, value_name = "FIRMWARE")]
     pub iso: Option<Firmware>,
+    /// Boot a kernel that tries the hardware layer instead of Ochre's: an example in kernel/hal/examples
+    #[arg(long, value_name = "EXAMPLE")]
+    pub kernel: Option<String>,
+    /// Further words for the kernel's command line
+    #[arg(long, value_name = "WORDS")]
+    pub append: Option<String>,
     /// How much the kernel logs
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = ["debug", "info", "warn"])]
     pub log: String,
 }
 
 impl MachineArgs {
+    /// The kernel to build.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel.clone().map_or(Kernel::Ochre, Kernel::Example)
+    }
+
+    /// The kernel's command line.
+    pub fn cmdline(&self, command: &[String]) -> String {
+        cmdline::line(&self.log, self.append.as_deref(), command)
+    }
+
     /// The machine with these options that boots so.
     pub fn machine(&self, boot: Boot) -> Machine {
         Machine {
@@ -144,6 +162,18 @@ pub struct TestArgs {
     /// Run only tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
+    /// Run only the tests of this kind
+    #[arg(long, value_name = "KIND")]
+    pub only: Option<TestKind>,
+}
+
+/// Where tests run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum TestKind {
+    /// The crates' unit tests, on this host.
+    Host,
+    /// The system tests, in virtual machines.
+    System,
 }
 
 /// `bench`.

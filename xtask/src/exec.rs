@@ -26,8 +26,8 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
         let kernel = scratch.path().join("no-kernel-of-ours");
         (boot, Symboliser::new(&kernel, &programs))
     } else {
-        let image = archive::build(workspace, &args.machine.config)?;
-        let cmdline = boot::cmdline(&args.machine.log, &args.command);
+        let image = archive::build(workspace, &args.machine.config, &args.machine.kernel())?;
+        let cmdline = args.machine.cmdline(&args.command);
         let boot = boot::prepare(&image, args.machine.iso, put, &cmdline, scratch.path())?;
         (boot, Symboliser::new(&image.kernel, &image.programs))
     };

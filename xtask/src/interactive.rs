@@ -15,9 +15,9 @@ use std::process::{Command, Stdio};
 
 /// Boots the image with the serial console on the terminal. Returns QEMU's exit status.
 pub fn run(workspace: &Workspace, args: &RunArgs) -> Result<i32> {
-    let image = archive::build(workspace, &args.machine.config)?;
+    let image = archive::build(workspace, &args.machine.config, &args.machine.kernel())?;
     let scratch = Scratch::new(workspace)?;
-    let cmdline = boot::cmdline(&args.machine.log, &[]);
+    let cmdline = args.machine.cmdline(&[]);
     let boot = boot::prepare(&image, args.machine.iso, args.put.as_deref(), &cmdline, scratch.path())?;
     let machine = args.machine.machine(boot);
     host::ensure(&machine.needs())?;
@@ -30,9 +30,9 @@ pub fn run(workspace: &Workspace, args: &RunArgs) -> Result<i32> {
 
 /// Boots a machine that waits for a debugger, and becomes that debugger.
 pub fn gdb(workspace: &Workspace, args: &GdbArgs) -> Result<i32> {
-    let image = archive::build(workspace, &args.machine.config)?;
+    let image = archive::build(workspace, &args.machine.config, &args.machine.kernel())?;
     let dir = workspace.target_dir("vm/gdb")?;
-    let cmdline = boot::cmdline(&args.machine.log, &args.command);
+    let cmdline = args.machine.cmdline(&args.command);
     let mut machine = args.machine.machine(boot::prepare(&image, args.machine.iso, None, &cmdline, &dir)?);
     machine.debugger = true;
     host::ensure(&machine.needs())?;

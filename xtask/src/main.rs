@@ -19,6 +19,7 @@ mod vm;
 mod workspace;
 
 use anyhow::{Context, Result};
+use build::kernel::Kernel;
 use clap::Parser;
 use cli::{Cli, Command, IsoArgs, SymboliseArgs};
 use image::{archive, iso};
@@ -52,17 +53,17 @@ fn run(command: &Command) -> Result<i32> {
 }
 
 fn make_iso(workspace: &Workspace, args: &IsoArgs) -> Result<i32> {
-    let image = archive::build(workspace, &args.config)?;
+    let image = archive::build(workspace, &args.config, &Kernel::Ochre)?;
     let default = || workspace.target().join(format!("ochre-{}.iso", args.config));
     let output = args.output.clone().unwrap_or_else(default);
     let scratch = Scratch::new(workspace)?;
-    iso::make(&image, &image.module, &boot::cmdline("info", &[]), &scratch.path().join("iso"), &output)?;
+    iso::make(&image, &image.module, &vm::cmdline::line("info", None, &[]), &scratch.path().join("iso"), &output)?;
     println!("{}", output.display());
     Ok(0)
 }
 
 fn symbolise_log(workspace: &Workspace, args: &SymboliseArgs) -> Result<i32> {
-    let image = archive::build(workspace, &args.config)?;
+    let image = archive::build(workspace, &args.config, &Kernel::Ochre)?;
     let mut log = Vec::new();
     if args.log.as_os_str() == "-" {
         std::io::stdin().read_to_end(&mut log)?;

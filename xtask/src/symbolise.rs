@@ -4,6 +4,7 @@
 //! the kernel's own have its addresses, from 0xffffffff80000000 on. Both get function, source file and line behind them.
 
 use crate::build::elf;
+use crate::build::symbols::{self, Symbol};
 use addr2line::Loader;
 use anyhow::{Context, Result};
 use object::Endianness;
@@ -19,7 +20,13 @@ const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
 pub struct Symboliser {
     kernel: PathBuf,
     programs: BTreeMap<String, PathBuf>,
-    open: BTreeMap<PathBuf, Option<Loader>>,
+    open: BTreeMap<PathBuf, Option<Debug>>,
+}
+
+/// What is known of one file.
+struct Debug {
+    lines: Loader,
+    symbols: Vec<Symbol>,
 }
 
 /// An address as it stands in a line.
@@ -44,9 +51,15 @@ impl Symboliser {
     /// The text with names behind its addresses.
     pub fn annotate(&mut self, log: &str) -> String {
         let mut out = String::with_capacity(log.len());
+        let mut callers = false;
         for line in log.lines() {
             out.push_str(line);
-            if let Some(name) = addresses(line).next().and_then(|address| self.name(&address)) {
+            let address = addresses(line).next();
+            // The first line of a backtrace is where it happened; the others are where calls return to, which may be
+            // in another line of source, or even in the next function.
+            let back = u64::from(callers);
+            callers = address.is_some();
+            if let Some(name) = address.and_then(|address| self.name(&address, back)) {
                 out.push_str("  [");
                 out.push_str(&name);
                 out.push(']');
@@ -58,10 +71,11 @@ impl Symboliser {
 
     /// What stands at an address of the kernel's.
     pub fn kernel_name(&mut self, addr: u64) -> Option<String> {
-        self.name(&Address::Kernel(addr))
+        self.name(&Address::Kernel(addr), 0)
     }
 
-    fn name(&mut self, address: &Address) -> Option<String> {
+    /// What stands `back` bytes before an address.
+    fn name(&mut self, address: &Address, back: u64) -> Option<String> {
         let (file, addr) = match address {
             Address::Kernel(addr) => (self.kernel.clone(), *addr),
             Address::Program(path, offset) => {
@@ -70,8 +84,8 @@ impl Symboliser {
                 (file, addr)
             }
         };
-        let loader = self.open.entry(file).or_insert_with_key(|file| Loader::new(file).ok()).as_ref()?;
-        describe(loader, addr)
+        let load = |file: &PathBuf| Some(Debug { lines: Loader::new(file).ok()?, symbols: symbols::read(file).ok()? });
+        describe(self.open.entry(file).or_insert_with_key(load).as_ref()?, addr - back.min(addr))
     }
 
     fn host_file(&self, path: &str) -> Option<PathBuf> {
@@ -83,10 +97,10 @@ impl Symboliser {
 }
 
 /// Function, source file and line, with the functions that were inlined there, innermost first.
-fn describe(loader: &Loader, addr: u64) -> Option<String> {
+fn describe(debug: &Debug, addr: u64) -> Option<String> {
     let mut names = Vec::new();
     let mut place = None;
-    if let Ok(mut frames) = loader.find_frames(addr) {
+    if let Ok(mut frames) = debug.lines.find_frames(addr) {
         while let Ok(Some(frame)) = frames.next() {
             if let Some(name) = frame.function.as_ref().and_then(|f| f.demangle().ok()) {
                 names.push(name.into_owned());
@@ -97,14 +111,19 @@ fn describe(loader: &Loader, addr: u64) -> Option<String> {
         }
     }
     if names.is_empty() {
-        names.push(format!("{:#}", rustc_demangle::demangle(loader.find_symbol(addr)?)));
+        let (symbol, offset) = symbols::find(&debug.symbols, addr)?;
+        names.push(format!("{}+{offset:#x}", symbol.name));
     }
     let names = names.join(" < ");
     Some(place.map_or_else(|| names.clone(), |place| format!("{names}, {place}")))
 }
 
-/// The end of a long source path: the crate's folder and what is in it.
+/// A source path as seen from the workspace, or from its crate if that is elsewhere.
 fn short(path: &str) -> &str {
+    let root = env!("CARGO_MANIFEST_DIR").trim_end_matches("xtask");
+    if let Some(rest) = path.strip_prefix(root) {
+        return rest;
+    }
     match path.match_indices("/src/").last() {
         Some((at, _)) => path[..at].rfind('/').map_or(path, |start| &path[start + 1..]),
         None => path,

@@ -4,6 +4,7 @@ pub mod row;
 mod table;
 
 use crate::boot;
+use crate::build::kernel::Kernel;
 use crate::cli::BenchArgs;
 use crate::image::archive;
 use crate::linux;
@@ -11,6 +12,7 @@ use crate::progress::{Step, note};
 use crate::report;
 use crate::scratch::Scratch;
 use crate::symbolise::Symboliser;
+use crate::vm::cmdline;
 use crate::vm::machine::{Boot, Machine};
 use crate::vm::outcome::Outcome;
 use crate::vm::run::{self, Run};
@@ -28,11 +30,11 @@ const LINUX: &str = "Linux";
 /// Measures and prints the table. Returns the status that xtask ends with.
 pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<i32> {
     let command = [PROGRAM.to_owned(), args.name.clone()];
-    let image = archive::build(workspace, &args.config)?;
+    let image = archive::build(workspace, &args.config, &Kernel::Ochre)?;
     let mut symboliser = Symboliser::new(&image.kernel, &image.programs);
 
     let scratch = Scratch::new(workspace)?;
-    let cmdline = boot::cmdline("warn", &command);
+    let cmdline = cmdline::line("warn", None, &command);
     let boot = boot::prepare(&image, None, None, &cmdline, scratch.path())?;
     let ours = measure(OCHRE, boot, args, &scratch, &mut symboliser)?;
     let theirs = if args.only_ochre {

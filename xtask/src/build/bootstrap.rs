@@ -25,7 +25,9 @@ const RUSTFLAGS: &str = "-Crelocation-model=static -Ctarget-feature=+crt-static 
 
 /// Builds the bootstrap program and returns its ELF file.
 pub fn build(workspace: &Workspace) -> Result<PathBuf> {
-    workspace.require(PACKAGE)?;
+    if !workspace.require(PACKAGE)?.bins.iter().any(|bin| bin == PACKAGE) {
+        bail!("package `{PACKAGE}` has no program of that name");
+    }
     let _step = Step::start("building the bootstrap program");
     Ok(userland::build_freestanding(workspace, PACKAGE, RUSTFLAGS)?.join(PACKAGE))
 }

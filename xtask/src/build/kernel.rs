@@ -18,23 +18,40 @@ pub const PACKAGE: &str = "ochre";
 /// the code model `kernel` means.
 const RUSTFLAGS: &str = "-Cforce-frame-pointers=yes -Ccode-model=kernel -Crelocation-model=static";
 
-/// Builds the kernel and returns its ELF file, with symbols.
-pub fn build(workspace: &Workspace) -> Result<PathBuf> {
-    workspace.require(PACKAGE)?;
+/// The package of the hardware layer.
+const HAL: &str = "ochre-hal";
+
+/// Which kernel is built.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kernel {
+    /// Ochre's.
+    #[default]
+    Ochre,
+    /// A small kernel that tries the hardware layer: the example of this name of package `ochre-hal`.
+    Example(String),
+}
+
+/// Builds a kernel and returns its ELF file, with symbols.
+pub fn build(workspace: &Workspace, kernel: &Kernel) -> Result<PathBuf> {
     let _step = Step::start("building the kernel");
     let target_dir = workspace.target().join("kernel");
     let mut cargo = cargo()?;
-    cargo.env("CARGO_TARGET_DIR", &target_dir).current_dir(workspace.root()).args([
-        "build",
-        "--quiet",
-        "--release",
-        "--target",
-        KERNEL_TARGET,
-        "--package",
-        PACKAGE,
-    ]);
+    cargo.env("CARGO_TARGET_DIR", &target_dir).current_dir(workspace.root());
+    cargo.args(["build", "--quiet", "--release", "--target", KERNEL_TARGET]);
+    let file = match kernel {
+        Kernel::Ochre => {
+            workspace.require(PACKAGE)?;
+            cargo.args(["--package", PACKAGE]);
+            PathBuf::from(PACKAGE)
+        }
+        Kernel::Example(name) => {
+            workspace.require(HAL)?;
+            cargo.args(["--package", HAL, "--example", name, "--features", "selftest"]);
+            Path::new("examples").join(name)
+        }
+    };
     process::run(&mut cargo)?;
-    Ok(target_dir.join(KERNEL_TARGET).join("release").join(PACKAGE))
+    Ok(target_dir.join(KERNEL_TARGET).join("release").join(file))
 }
 
 /// The cargo that can build for the kernel's target, with what makes it do so.

@@ -39,6 +39,12 @@ pub fn read(path: &Path) -> Result<Vec<Symbol>> {
     Ok(symbols)
 }
 
+/// The function that holds `addr`, and how far into it `addr` is.
+pub fn find(symbols: &[Symbol], addr: u64) -> Option<(&Symbol, u64)> {
+    let symbol = &symbols[symbols.partition_point(|s| s.addr <= addr).checked_sub(1)?];
+    Some((symbol, addr - symbol.addr))
+}
+
 /// Makes the bytes of `boot/kernel.sym`.
 pub fn encode(symbols: &[Symbol]) -> Result<Vec<u8>> {
     let mut table = Vec::from(MAGIC);
@@ -74,6 +80,15 @@ mod tests {
         assert_eq!(table[44..48], 9u32.to_le_bytes());
         assert_eq!(&table[names + 5..names + 14], b"a::second");
         assert_eq!(table.len(), names + 15);
+    }
+
+    #[test]
+    fn finds_the_function_that_holds_an_address() {
+        let symbols = symbols();
+        assert_eq!(find(&symbols, 0xfff), None);
+        assert_eq!(find(&symbols, 0x1000).unwrap().1, 0);
+        let (symbol, offset) = find(&symbols, 0x1fff).unwrap();
+        assert_eq!((symbol.name.as_str(), offset), ("a::second", 0xfef));
     }
 
     #[test]

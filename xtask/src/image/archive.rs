@@ -2,6 +2,7 @@
 
 use super::config::{Config, Content, Install, Node, relative};
 use super::cpio::{Align, Archive};
+use crate::build::kernel::Kernel;
 use crate::build::stamp::Stamp;
 use crate::build::{bootstrap, debian, kernel, libc, symbols, userland};
 use crate::progress::{Step, note};
@@ -34,10 +35,10 @@ enum Item {
     Built(u32, PathBuf),
 }
 
-/// Builds everything that the config `name` wants, and its archive.
-pub fn build(workspace: &Workspace, name: &str) -> Result<Image> {
+/// Builds a kernel, everything that the config `name` wants, and its archive.
+pub fn build(workspace: &Workspace, name: &str, which: &Kernel) -> Result<Image> {
     let config = Config::load(&workspace.root().join("distro/config"), name)?;
-    let kernel = kernel::build(workspace)?;
+    let kernel = kernel::build(workspace, which)?;
     let mut programs = build_programs(workspace, &config)?;
     // An image without programs, which only boots the kernel, needs no C library.
     let libc = if programs.is_empty() { None } else { Some(libc::build(workspace)?) };
@@ -64,13 +65,14 @@ pub fn build(workspace: &Workspace, name: &str) -> Result<Image> {
         items.insert(path.clone(), item);
     }
 
-    let module = workspace.target_dir("image")?.join(format!("{name}.cpio"));
-    let bootstrap = match workspace.package(bootstrap::PACKAGE) {
-        Some(_) => Some(bootstrap::build(workspace)?),
-        None => {
-            note(format!("no package `{}` yet: the kernel will boot alone", bootstrap::PACKAGE));
-            None
-        }
+    let module = workspace.target_dir("image")?.join(match which {
+        Kernel::Ochre => format!("{name}.cpio"),
+        Kernel::Example(example) => format!("{name}-{example}.cpio"),
+    });
+    let bootstrap = match which {
+        Kernel::Ochre => Some(bootstrap::build(workspace)?),
+        // Such a kernel starts no process.
+        Kernel::Example(_) => None,
     };
     let mut stamp = Stamp::new(&module);
     let files = items.values().filter_map(Item::host_file);

@@ -7,6 +7,9 @@ use crate::progress::Step;
 use anyhow::{Context, Result};
 use std::path::Path;
 
+/// What GRUB prints last. Before it, OVMF's console, which is GRUB's as well, writes to every serial port.
+pub const FIRMWARE_ENDS: &str = "=== the output of the firmware ends here ===";
+
 /// Makes the ISO `out` that boots the image with the given kernel command line. `work` is a folder for the tree that
 /// goes onto it.
 pub fn make(image: &Image, module: &Path, cmdline: &str, work: &Path, out: &Path) -> Result<()> {
@@ -34,6 +37,7 @@ fn menu(cmdline: &str) -> String {
          \tset gfxpayload=keep\n\
          \tmultiboot2 /boot/ochre {cmdline}\n\
          \tmodule2 /boot/initial.cpio initial\n\
+         \techo {FIRMWARE_ENDS}\n\
          }}\n"
     )
 }

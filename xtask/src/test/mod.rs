@@ -5,7 +5,7 @@ mod spec;
 mod system;
 mod tally;
 
-use crate::cli::TestArgs;
+use crate::cli::{TestArgs, TestKind};
 use crate::workspace::Workspace;
 use anyhow::Result;
 use tally::Tally;
@@ -13,8 +13,12 @@ use tally::Tally;
 /// Runs the tests, and prints the closing line. Returns the status that xtask ends with.
 pub fn test(workspace: &Workspace, args: &TestArgs) -> Result<i32> {
     let mut tally = Tally::default();
-    host::run(workspace, args.filter.as_deref(), &mut tally)?;
-    system::run(workspace, args, &mut tally)?;
+    if args.only != Some(TestKind::System) {
+        host::run(workspace, args.filter.as_deref(), &mut tally)?;
+    }
+    if args.only != Some(TestKind::Host) {
+        system::run(workspace, args, &mut tally)?;
+    }
     print!("{tally}");
     Ok(if tally.failed.is_empty() { 0 } else { 1 })
 }

@@ -1,5 +1,6 @@
 //! What a system test is: a `[[test]]` table in tests/system/*.toml.
 
+use crate::build::kernel::Kernel;
 use crate::vm::machine::Firmware;
 use anyhow::{Context, Result, bail};
 use regex_lite::Regex;
@@ -13,8 +14,15 @@ use std::path::Path;
 pub struct Spec {
     /// Its name, which no other test has.
     pub name: String,
-    /// The command and its arguments.
+    /// The command and its arguments. Without one, the kernel must end the machine itself.
+    #[serde(default)]
     pub command: Vec<String>,
+    /// Boots an example kernel of package `ochre-hal` instead of Ochre's.
+    #[serde(default)]
+    pub kernel: Option<String>,
+    /// Further words for the kernel's command line.
+    #[serde(default)]
+    pub append: Option<String>,
     /// The image.
     #[serde(default = "base")]
     pub config: String,
@@ -62,6 +70,13 @@ pub struct Spec {
     pub limits: BTreeMap<String, f64>,
 }
 
+impl Spec {
+    /// The image and the kernel that the test runs on.
+    pub fn system(&self) -> (String, Kernel) {
+        (self.config.clone(), self.kernel.clone().map_or(Kernel::Ochre, Kernel::Example))
+    }
+}
+
 /// The firmware of a test's machine.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -81,6 +96,7 @@ impl From<Boot> for Firmware {
     }
 }
 
+/// The image of tests that name none.
 fn base() -> String {
     "base".into()
 }
@@ -134,8 +150,8 @@ fn parse(text: &str) -> Result<Vec<Spec>> {
         for pattern in patterns.into_iter().flatten() {
             Regex::new(pattern).with_context(|| format!("the test `{}`: the pattern `{pattern}`", spec.name))?;
         }
-        if spec.command.is_empty() {
-            bail!("the test `{}` has no command", spec.name);
+        if spec.command.is_empty() && spec.kernel.is_none() {
+            bail!("the test `{}` has neither a command nor a kernel of its own", spec.name);
         }
     }
     Ok(file.test)

@@ -10,6 +10,7 @@ use crate::process;
 use crate::progress::note;
 use crate::report;
 use crate::symbolise::Symboliser;
+use crate::vm::cmdline;
 use crate::vm::machine::Machine;
 use crate::vm::outcome::Outcome;
 use crate::vm::run::{self, Finished, Run};
@@ -38,8 +39,10 @@ pub fn run(workspace: &Workspace, args: &TestArgs, tally: &mut Tally) -> Result<
             tally.skipped.push((spec.name, "takes long; runs with --long".into()));
             continue;
         }
-        if !images.contains_key(&spec.config) {
-            images.insert(spec.config.clone(), archive::build(workspace, &spec.config)?);
+        let system = spec.system();
+        if !images.contains_key(&system) {
+            let image = archive::build(workspace, &system.0, &system.1)?;
+            images.insert(system, image);
         }
         queue.push(spec);
     }
@@ -56,7 +59,7 @@ pub fn run(workspace: &Workspace, args: &TestArgs, tally: &mut Tally) -> Result<
                 loop {
                     let Some(spec) = queue.lock().unwrap_or_else(PoisonError::into_inner).pop() else { return };
                     let begin = Instant::now();
-                    let result = one(workspace, &spec, &images[&spec.config]);
+                    let result = one(workspace, &spec, &images[&spec.system()]);
                     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                     verdict(&spec, begin.elapsed(), result, &mut tally);
                 }
@@ -87,7 +90,7 @@ fn one(workspace: &Workspace, spec: &Spec, image: &Image) -> Result<()> {
     if spec.on_host {
         return on_host(spec, image, &dir);
     }
-    let cmdline = boot::cmdline("info", &spec.command);
+    let cmdline = cmdline::line("info", spec.append.as_deref(), &spec.command);
     let machine = Machine {
         boot: boot::prepare(image, spec.iso.map(Into::into), None, &cmdline, &dir)?,
         smp: spec.smp,

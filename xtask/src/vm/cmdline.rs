@@ -1,8 +1,18 @@
 //! The kernel's command line.
 
+/// The whole line: the log level, further words as they are, and the command to run, which may be empty.
+pub fn line(log: &str, more: Option<&str>, command: &[String]) -> String {
+    let mut line = format!("ochre.log={log}");
+    for word in more.into_iter().map(str::to_owned).chain((!command.is_empty()).then(|| run_word(command))) {
+        line.push(' ');
+        line.push_str(&word);
+    }
+    line
+}
+
 /// Makes the word `ochre.run=...` that asks init to run one command: its words, percent-encoded, with NULs (`%00`)
 /// between them.
-pub fn run_word(command: &[String]) -> String {
+fn run_word(command: &[String]) -> String {
     let mut word = String::from("ochre.run=");
     for (i, arg) in command.iter().enumerate() {
         if i > 0 {
@@ -23,6 +33,12 @@ pub fn run_word(command: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn line_has_what_was_asked_for() {
+        assert_eq!(line("info", None, &[]), "ochre.log=info");
+        assert_eq!(line("warn", Some("a b"), &["/bin/x".into()]), "ochre.log=warn a b ochre.run=/bin/x");
+    }
 
     #[test]
     fn encodes_what_is_not_plain() {

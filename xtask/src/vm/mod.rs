@@ -7,3 +7,4 @@ pub mod monitor;
 pub mod outcome;
 pub mod run;
 pub mod sink;
+pub mod skip;

@@ -1,10 +1,12 @@
 //! Running a virtual machine to its end.
 
 use super::console;
-use super::machine::{Machine, option};
+use super::machine::{Boot, Firmware, Machine, option};
 use super::monitor;
 use super::outcome::Outcome;
+use super::skip::SkipUntil;
 use crate::host;
+use crate::image::iso::FIRMWARE_ENDS;
 use crate::process;
 use anyhow::{Context, Result};
 use std::io::{Read, Write};
@@ -59,7 +61,14 @@ pub fn run<O: Write + Send + 'static>(machine: &Machine, run: &Run, output: O) -
     let mut child =
         qemu.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{}`", process::shown(&qemu)))?;
     let out = child.stdout.take().context("QEMU without output")?;
-    let copier = std::thread::spawn(move || copy(out, output));
+    let firmware_speaks = matches!(machine.boot, Boot::Iso { firmware: Firmware::Uefi, .. });
+    let copier = std::thread::spawn(move || {
+        if firmware_speaks {
+            copy(out, SkipUntil::new(output, format!("{FIRMWARE_ENDS}\n\r")));
+        } else {
+            copy(out, output);
+        }
+    });
     let (stop_tail, stopped) = channel::<()>();
     let tail = run.show_console.then(|| {
         let file = log_file.clone();
