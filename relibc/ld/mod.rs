@@ -1,0 +1,31 @@
+//! The dynamic loader: what `ld-linux-x86-64.so.2` does.
+//!
+//! - [`entry`]: the first instructions, and relocating ourselves
+//! - [`start`]: from the kernel's stack to the program's entry point
+//! - [`object`]: one loaded ELF file; [`map`] makes it from a file, [`elf`] names the format
+//! - [`search`]: where libraries are looked for
+//! - [`symbols`]: versions, hash tables, scopes
+//! - [`relocate`]: relocations; [`tlsdesc`]: the entry points of TLS descriptors
+//! - [`tls`]: thread-local storage, static and dynamic
+//! - [`registry`]: the list of loaded objects; [`load`]: loading with dependencies; [`init`]: constructors and destructors
+//! - [`dl`]: `dlfcn.h` and `link.h`
+//!
+//! Everything is relocated at load time (no lazy binding): text is mapped, never copied, and what
+//! a program promised to make read-only becomes so before its first instruction.
+//! A damaged file is an error with the file's name; see [`map`] for what is checked.
+
+pub mod dl;
+pub mod elf;
+pub mod entry;
+pub mod error;
+pub mod init;
+pub mod load;
+pub mod map;
+pub mod object;
+pub mod registry;
+pub mod relocate;
+pub mod search;
+pub mod start;
+pub mod symbols;
+pub mod tls;
+pub mod tlsdesc;

@@ -1,0 +1,62 @@
+//! Ochre's C library: the glibc x86-64 ABI, and the dynamic loader, in one shared object.
+//!
+//! `libc.so.6` and `ld-linux-x86-64.so.2` are the same file, as in musl: one copy of the memory
+//! allocator, of thread creation and of the loader's tables serves both. The C API (`src/`) and
+//! the loader (`ld/`) stand on one platform layer, [`sys`], which has Linux's functions with
+//! Linux's meanings and two implementations: raw Linux system calls, and Ochre's.
+//!
+//! # Exported names
+//! C names are exported only under `panic = "abort"`, the profile `libc.so.6` is built with. A
+//! test build (`cargo test`, which unwinds) runs on the host's C library and must not replace it.
+//!
+//! # Safety
+//! Functions of the C API are `unsafe extern "C"`: their contract is the one of the manual page of
+//! that name. Pointers are valid for what the page says the function reads or writes, strings end in
+//! NUL, and objects such as mutexes were initialised. Their bodies rely on that contract, and only
+//! that, at each dereference of an argument; where a body needs more, a `SAFETY` comment says what.
+
+#![cfg_attr(not(test), no_std)]
+#![allow(clippy::missing_safety_doc, reason = "the contract above holds for every C function")]
+#![allow(unsafe_op_in_unsafe_fn, reason = "same: a C function's body is under its contract")]
+
+extern crate alloc;
+#[cfg(panic = "abort")]
+extern crate relibc_missing as _;
+
+#[macro_use]
+mod macros;
+
+#[path = "../ld/mod.rs"]
+pub mod ld;
+pub mod sys;
+
+pub mod auxv;
+pub mod ctype;
+pub mod dirent;
+pub mod env;
+pub mod errno;
+pub mod exit;
+pub mod fcntl;
+pub mod heap;
+pub mod lock;
+pub mod math;
+pub mod mman;
+pub mod netdb;
+pub mod poll;
+pub mod process;
+pub mod pthread;
+pub mod pwd;
+pub mod random;
+mod runtime;
+pub mod sched;
+pub mod signal;
+pub mod socket;
+pub mod spawn;
+pub mod start;
+pub mod stat;
+pub mod stdlib;
+pub mod string;
+pub mod sysconf;
+pub mod thread;
+pub mod time;
+pub mod unistd;

@@ -1,0 +1,36 @@
+//! `string.h` and `strings.h`.
+//!
+//! [`mem`] moves and fills memory, [`scan`] looks through it 16 bytes at a time, [`plain`] is the rest,
+//! [`errors`] has the messages of error numbers.
+
+pub mod errors;
+pub mod mem;
+pub mod plain;
+pub mod scan;
+
+pub use errors::text as error_text;
+pub use mem::*;
+pub use plain::*;
+pub use scan::*;
+
+use core::ffi::c_char;
+
+/// Length of a C string.
+///
+/// # Safety
+/// `text` ends in NUL.
+#[inline]
+pub unsafe fn len(text: *const c_char) -> usize {
+    scan::strlen(text)
+}
+
+/// A C string as bytes, without NUL.
+///
+/// # Safety
+/// `text` ends in NUL and lives as long as the result is used.
+pub unsafe fn bytes<'a>(text: *const c_char) -> &'a [u8] {
+    core::slice::from_raw_parts(text.cast(), len(text))
+}
+
+#[cfg(test)]
+mod tests;
