@@ -23,10 +23,9 @@ pub(crate) fn keep(phys: u64, len: u64) {
 pub(crate) fn may_map(phys: u64, len: u64, write: bool) -> bool {
     let bits = __cpuid(0x8000_0008).eax & 0xff;
     let Some(end) = phys.checked_add(len) else { return false };
-    end <= 1 << bits
-        && !mem::is_managed_ram(phys, len)
-        && !(write && mem::is_firmware_data(phys, len))
-        && !OWN.lock().iter().any(|&(start, own_end)| phys < own_end && start < end)
+    let own = || OWN.lock().iter().any(|&(start, own_end)| phys < own_end && start < end);
+    let trusted = mem::is_managed_ram(phys, len) || (write && mem::is_firmware_data(phys, len));
+    end <= 1 << bits && !trusted && !own()
 }
 
 /// A range of device memory that a driver may have.

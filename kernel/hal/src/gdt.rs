@@ -24,7 +24,9 @@ pub const IST_DOUBLE_FAULT: usize = 1;
 pub const IST_MACHINE_CHECK: usize = 2;
 pub const IST_DEBUG: usize = 3;
 const ISTS: usize = 4;
-const IST_SIZE: usize = 2 * PAGE;
+/// Pages of each: a double fault prints a backtrace on its stack.
+const IST_PAGES: usize = 4;
+const IST_SIZE: usize = IST_PAGES * PAGE;
 
 /// A CPU's descriptor table and task state segment.
 pub struct Tables {

@@ -115,7 +115,7 @@ fn gaps<I: Iterator<Item = PhysRange>>(range: PhysRange, taken: impl Fn() -> I) 
     core::iter::from_fn(move || {
         loop {
             // Everything that covers `at` pushes it on.
-            while let Some(over) = taken().filter(|t| t.len > 0 && t.start <= at && at < t.start + t.len).next() {
+            while let Some(over) = taken().find(|t| t.start <= at && at < t.start + t.len) {
                 at = (over.start + over.len).next_multiple_of(page);
             }
             if at >= end {

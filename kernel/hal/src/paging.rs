@@ -65,7 +65,7 @@ pub(crate) fn init(root: u64) {
             let frame = mem::alloc_frame().expect("memory for the kernel's page tables");
             // SAFETY: the frame is new.
             unsafe { mem::zero_frame(frame) };
-            entry.store(u64::from(frame) * PAGE as u64 | pte::PRESENT | pte::WRITE | pte::ACCESSED, Ordering::Release);
+            entry.store((u64::from(frame) * PAGE as u64) | pte::PRESENT | pte::WRITE | pte::ACCESSED, Ordering::Release);
         }
     }
     ROOT.store(root, Ordering::Release);

@@ -26,7 +26,7 @@ static BY_SIZE: [u8; LARGEST / 16 + 1] = {
 pub fn class_of(size: usize, align: usize) -> Option<usize> {
     // An object of a power of two is aligned to its size, as slabs are page-aligned; others to 16.
     let size = if align <= 16 { size } else { size.max(align).next_power_of_two() };
-    if size > LARGEST { None } else { Some(BY_SIZE[(size + 15) / 16] as usize) }
+    if size > LARGEST { None } else { Some(BY_SIZE[(size + 15) >> 4] as usize) }
 }
 
 /// How many free objects of a class move at once between a CPU's list and the slabs.

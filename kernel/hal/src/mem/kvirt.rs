@@ -80,7 +80,7 @@ fn entry(address: usize, create: bool) -> Option<&'static AtomicU64> {
             let frame = alloc_frame()?;
             // SAFETY: the frame is new.
             unsafe { zero_frame(frame) };
-            value = u64::from(frame) * PAGE as u64 | pte::PRESENT | pte::WRITE | pte::ACCESSED;
+            value = (u64::from(frame) * PAGE as u64) | pte::PRESENT | pte::WRITE | pte::ACCESSED;
             entry.store(value, core::sync::atomic::Ordering::Release);
         }
         table = value & pte::ADDRESS;

@@ -347,7 +347,7 @@ impl PageTable {
                 // SAFETY: the frame is new.
                 unsafe { mem::zero_frame(frame) };
                 mem::meta(frame).info.store(0, Relaxed);
-                value = u64::from(frame) * PAGE as u64 | TO_TABLE;
+                value = (u64::from(frame) * PAGE as u64) | TO_TABLE;
                 entry.store(value, Release);
                 add_entries(table, 1);
             }
