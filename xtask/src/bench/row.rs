@@ -1,4 +1,4 @@
-//! The lines that /bin/bench prints: `name value unit`, then `key=value` words for what else was counted.
+//! The lines that /bin/bench prints: `row NAME VALUE UNIT`, then `key=value` words for what else was counted.
 
 /// One measurement.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub fn parse(output: &str) -> (Vec<Row>, Vec<&str>) {
 }
 
 fn row(line: &str) -> Option<Row> {
-    let mut words = line.split_whitespace();
+    let mut words = line.strip_prefix("row ")?.split_whitespace();
     let (name, value, unit) = (words.next()?, words.next()?.parse().ok()?, words.next()?);
     let extra = words.map(|word| word.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())));
     Some(Row { name: name.to_owned(), value, unit: unit.to_owned(), extra: extra.collect::<Option<_>>()? })
@@ -46,10 +46,10 @@ mod tests {
 
     #[test]
     fn reads_rows_and_keeps_the_rest() {
-        let (rows, rest) = parse("call_8 2900.5 instructions switches=2 copied=16\r\nwarming up\npipe 300 MB/s\n\n");
+        let (rows, rest) = parse("row call_8 2900.5 ns switches=2 copied=16\r\nskip x no\nrow pipe 300 MB/s\n\n");
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0].extra, [("switches".into(), "2".into()), ("copied".into(), "16".into())]);
         assert!(!rows[0].more_is_better() && rows[1].more_is_better());
-        assert_eq!(rest, ["warming up"]);
+        assert_eq!(rest, ["skip x no"]);
     }
 }

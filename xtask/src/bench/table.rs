@@ -13,20 +13,20 @@ pub fn table(ours: &[Row], theirs: &[Row]) -> String {
     let mut lines = vec![["", "Ochre", "Linux", "ratio", ""].map(str::to_owned).to_vec()];
     lines[0].extend(keys.iter().map(|key| (*key).to_owned()));
     for row in ours {
-        let other = theirs.iter().find(|other| other.name == row.name && other.unit == row.unit);
+        let other = theirs.iter().find(|other| other.name == row.name);
         let mut line = vec![
             row.name.clone(),
             figure(row.value),
             other.map_or_else(|| "-".into(), |other| figure(other.value)),
             other.map_or_else(|| "-".into(), |other| format!("{:.2}", ratio(row, other))),
-            row.unit.clone(),
+            unit(row),
         ];
         let value = |key: &str| row.extra.iter().find(|(own, _)| own == key).map_or("-", |(_, value)| value);
         line.extend(keys.iter().map(|key| value(key).to_owned()));
         lines.push(line);
     }
     for row in theirs.iter().filter(|row| !ours.iter().any(|own| own.name == row.name)) {
-        lines.push(vec![row.name.clone(), "-".into(), figure(row.value), "-".into(), row.unit.clone()]);
+        lines.push(vec![row.name.clone(), "-".into(), figure(row.value), "-".into(), unit(row)]);
     }
     align(&lines)
 }
@@ -34,6 +34,11 @@ pub fn table(ours: &[Row], theirs: &[Row]) -> String {
 /// How much Ochre needs of what Linux needs: below 1, Ochre is better, whatever the unit.
 fn ratio(ours: &Row, theirs: &Row) -> f64 {
     if ours.more_is_better() { theirs.value / ours.value } else { ours.value / theirs.value }
+}
+
+/// The row's unit; time is counted in instructions.
+fn unit(row: &Row) -> String {
+    if row.unit == "ns" || row.unit == "instructions" { "instr".to_owned() } else { row.unit.clone() }
 }
 
 fn figure(value: f64) -> String {
@@ -65,9 +70,9 @@ mod tests {
 
     #[test]
     fn puts_rows_side_by_side() {
-        let (ours, _) = row::parse("call 2900 instr switches=2\npipe 600 MB/s\nown 5 instr\n");
-        let (theirs, _) = row::parse("call 5800 instr\npipe 300 MB/s\nother 7 instr\n");
-        let expected = "       \x20Ochre  Linux  ratio         switches\n\
+        let (ours, _) = row::parse("row call 2900 ns switches=2\nrow pipe 600 MB/s\nrow own 5 instructions\n");
+        let (theirs, _) = row::parse("row call 5800 ns\nrow pipe 300 MB/s\nrow other 7 ns\n");
+        let expected = "      \x20Ochre  Linux  ratio         switches\n\
                         call    2900   5800   0.50  instr         2\n\
                         pipe     600    300   0.50  MB/s          -\n\
                         own      5.0      -      -  instr         -\n\

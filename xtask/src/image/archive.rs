@@ -110,14 +110,17 @@ fn build_programs(workspace: &Workspace, config: &Config) -> Result<BTreeMap<Str
         };
         names.push(name.as_str());
         match (install, package.bins.as_slice()) {
-            (Install::One(path), [bin]) => wanted.push((bin, path)),
+            (Install::One(path), bins) if path.ends_with('/') => {
+                wanted.extend(bins.iter().map(|bin| (bin, format!("{path}{bin}"))));
+            }
+            (Install::One(path), [bin]) => wanted.push((bin, path.clone())),
             (Install::One(_), bins) => bail!("package `{name}` has {} programs; give a path for each", bins.len()),
             (Install::Each(paths), bins) => {
                 for (bin, path) in paths {
                     if !bins.contains(bin) {
                         bail!("package `{name}` has no program `{bin}`");
                     }
-                    wanted.push((bin, path));
+                    wanted.push((bin, path.clone()));
                 }
             }
         }
@@ -126,7 +129,7 @@ fn build_programs(workspace: &Workspace, config: &Config) -> Result<BTreeMap<Str
         return Ok(BTreeMap::new());
     }
     let dir = userland::build(workspace, &names)?;
-    wanted.into_iter().map(|(bin, path)| Ok((relative(path)?, dir.join(bin)))).collect()
+    wanted.into_iter().map(|(bin, path)| Ok((relative(&path)?, dir.join(bin)))).collect()
 }
 
 /// The file of a Debian package, links followed within it. Debian's libraries are links to versioned names.

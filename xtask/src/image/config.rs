@@ -20,7 +20,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
 pub enum Install {
-    /// The package has one program, which goes to this path.
+    /// The package has one program, which goes to this path; or, if the path ends in a slash, all its programs go into
+    /// this folder.
     One(String),
     /// The path of each of the package's programs.
     Each(BTreeMap<String, String>),

@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn judges_output_log_and_limits() {
         let spec = spec("output = ['^ok$', 'x+']\nforbidden-log = ['panic']\nlimits = { call = 10 }");
-        assert_eq!(contents(&spec, "ok xx\ncall 10 instr", "").len(), 1, "a line is no text");
+        assert_eq!(contents(&spec, "ok xx\nrow call 10 ns", "").len(), 1, "a line is no text");
         assert_eq!(contents(&spec, "xx", "panic").len(), 3);
-        assert_eq!(contents(&spec, "call 11 instr", "").len(), 3);
+        assert_eq!(contents(&spec, "row call 11 ns", "").len(), 3);
     }
 }
