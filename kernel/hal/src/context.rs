@@ -274,12 +274,14 @@ fn running<'a>() -> &'a Context {
     unsafe { &*cpu::this().current.get() }
 }
 
-/// Switches this CPU to `next` and returns when something switches back, perhaps on another CPU.
+/// Switches this CPU to `next` and returns when something switches back, perhaps on another CPU. Debug builds check that no
+/// spin lock is held.
 ///
 /// # Errors
 /// [`Busy`] if `next` runs (here too), has not been left completely yet, or is being looked at: try again, or queue it.
 #[inline]
 pub fn switch_to(next: &Arc<Context>) -> Result<(), Busy> {
+    crate::sync::depth::assert_none();
     if !next.claim() {
         return Err(Busy);
     }
@@ -392,11 +394,12 @@ extern "C" fn first_user(regs: &mut UserRegs) {
 /// Where a kernel context's first switch arrives: argument and function are the rest of the frame.
 #[unsafe(naked)]
 unsafe extern "C" fn start_kernel() {
-    naked_asm!("xor ebp, ebp", "pop r12", "pop rbx", "call {first}", "mov rdi, r12", "call rbx", "ud2", first = sym first_kernel)
+    naked_asm!("xor ebp, ebp", "pop rdi", "pop rsi", "call {first}", "ud2", first = sym first_kernel)
 }
 
-extern "C" fn first_kernel() {
+extern "C" fn first_kernel(arg: usize, entry: fn(usize) -> !) -> ! {
     finish_switch();
+    entry(arg)
 }
 
 /// The user's FS base in the CPU.

@@ -5,6 +5,7 @@ use core::cell::{Cell, UnsafeCell};
 
 use crate::cpu::PerCpu;
 use crate::layout::PAGE;
+use crate::mem::kvirt;
 
 /// Kernel code; `syscall` takes the next descriptor for SS.
 pub const KERNEL_CS: u16 = 0x10;
@@ -78,16 +79,14 @@ static BSP_STACKS: Stacks = Stacks(UnsafeCell::new([0; ISTS * IST_SIZE]));
 
 /// Loads this CPU's GDT and TSS. Clears the GS base.
 pub fn init(cpu: &'static PerCpu) {
-    let stacks = if cpu.id.get() == 0 {
-        BSP_STACKS.0.get() as usize
-    } else {
-        // Not a boxed `Stacks`, which a debug build makes on the stack first, and that is small. 16 bytes a piece, for the alignment.
-        alloc::vec![0u128; ISTS * IST_SIZE / 16].leak().as_ptr() as usize
-    };
     let tss = cpu.tables.tss();
     for ist in 0..ISTS {
-        // The handlers find their CPU by the word at the stack's top (see trap/entry.s); 16 bytes keep the alignment.
-        let top = stacks + (ist + 1) * IST_SIZE - 16;
+        // The handlers find their CPU by the word at the stack's top (see `trap`); 16 bytes keep the alignment.
+        let base = match cpu.id.get() {
+            0 => BSP_STACKS.0.get() as usize + ist * IST_SIZE,
+            _ => kvirt::alloc(IST_PAGES).expect("memory for interrupt stacks"),
+        };
+        let top = base + IST_SIZE - 16;
         // SAFETY: inside the stack, which is in use for nothing yet.
         unsafe { (top as *mut usize).write(&raw const *cpu as usize) };
         tss.set(IST1 + 2 * ist, top);

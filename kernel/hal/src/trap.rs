@@ -354,6 +354,7 @@ extern "C" fn on_kernel_trap(regs: &mut UserRegs, vector: u8) {
     }
     let address = (vector == PAGE_FAULT).then(cr2);
     if let Some(address) = address
+        && address < USER_END
         && let Some(fixup) = crate::user::fixup(regs.rip as usize)
     {
         cpu::this().fault_address.set(address);

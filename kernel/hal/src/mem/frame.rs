@@ -77,7 +77,9 @@ impl Frame {
     pub fn boot_module(index: usize) -> Vec<Frame> {
         let Some(module) = super::boot_info().modules.get(index) else { return Vec::new() };
         let frames = module.start / PAGE as u64..(module.start + module.len).div_ceil(PAGE as u64);
-        // Module frames keep hal's own reference for ever, see `mem::init`.
+        // Module frames keep hal's own reference for ever, see `mem::init`. A loader puts modules in RAM; were it not so,
+        // nothing is handed out.
+        let frames = frames.filter(|&frame| frame != 0 && frame < super::FRAMES.load(Ordering::Relaxed) as u64);
         frames.map(|frame| Self::from_entry(frame as u32)).collect()
     }
 
