@@ -16,6 +16,8 @@ pub mod fd;
 #[cfg(feature = "alloc")]
 pub mod region;
 pub mod signal;
+#[cfg(feature = "start")]
+pub mod start;
 pub mod syscall;
 pub mod time;
 

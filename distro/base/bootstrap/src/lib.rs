@@ -4,4 +4,7 @@
 
 extern crate alloc;
 
+pub mod archive;
+pub mod objects;
 pub mod ramfs;
+pub mod server;

@@ -146,6 +146,11 @@ impl<S: Store> Fs<S> {
     /// A file's data, made if there are none yet. EISDIR, EINVAL for what is no file.
     pub fn data(&mut self, ino: Ino) -> Result<&S::Data> {
         self.ensure_data(ino)?;
+        self.existing_data(ino)
+    }
+
+    /// A file's data; EINVAL if there are none.
+    pub fn existing_data(&self, ino: Ino) -> Result<&S::Data> {
         match &self.node(ino)?.kind {
             Kind::File(Some(data)) => Ok(data),
             _ => Err(Errno::EINVAL),
@@ -284,7 +289,8 @@ impl<S: Store> Fs<S> {
         if size > limit.saturating_sub(*used) {
             return Err(Errno::ENOSPC);
         }
-        *data = store.copy(data)?;
+        let copy = store.copy(data)?;
+        store.retire(core::mem::replace(data, copy));
         *used += size;
         Ok(true)
     }
@@ -296,7 +302,8 @@ impl<S: Store> Fs<S> {
         if !store.is_read_only(data) {
             return Ok(false);
         }
-        *data = store.create()?;
+        let empty = store.create()?;
+        store.retire(core::mem::replace(data, empty));
         Ok(true)
     }
 

@@ -42,6 +42,8 @@ pub trait Store {
     fn create(&mut self) -> Result<Self::Data>;
     /// A copy that can be changed.
     fn copy(&mut self, data: &Self::Data) -> Result<Self::Data>;
+    /// Data that are replaced by others; they are dropped.
+    fn retire(&mut self, _data: Self::Data) {}
     /// Whether writing needs a [`Self::copy`] first.
     fn is_read_only(&self, data: &Self::Data) -> bool;
     /// Bytes.
@@ -128,17 +130,25 @@ impl<S: Store> Fs<S> {
         &self.store
     }
 
+    /// The store, to make data for [`Self::add_file`].
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// Sizes, for statfs(2).
     pub fn usage(&self) -> Usage {
         Usage { limit: self.limit, used: self.used, nodes: self.nodes.len() as u64 }
     }
 
-    /// Adds a file whose bytes are there already, for filling the tree at the start. `mode` with the type's bits.
+    /// Adds a file whose bytes are there already, for filling the tree at the start.
     pub fn add_file(&mut self, at: At<'_>, mode: u32, mtime: u64, data: S::Data) -> Outcome<Ino> {
-        let parent = self.place(&at, &Caller::ROOT, false)?;
+        let place = self.place(&at, &Caller::ROOT, false)?;
+        if !self.store.is_read_only(&data) {
+            self.used += self.store.size(&data);
+        }
         let mut node = Node::new(Kind::File(Some(data)), mode, 0, 0, self.store.now());
         node.attributes.mtime = mtime;
-        Ok(self.link_new(parent, node)?)
+        Ok(self.link_new(place, node)?)
     }
 
     fn node(&self, ino: Ino) -> Result<&Node<S::Data>> {

@@ -229,7 +229,7 @@ fn dot_dot_is_physical_and_links_are_followed() {
     }
     touch(&mut fs, "a/f");
     symlink(&mut fs, "c/l", "../a/b");
-    let mut found = |path: &str| error(fs.attributes(at(path), true, &ROOT_USER));
+    let found = |path: &str| error(fs.attributes(at(path), true, &ROOT_USER));
     assert_eq!(found("c/l/../f"), Errno(0));
     assert_eq!(found("../../a/./f"), Errno(0));
     assert_eq!(found("c/f"), Errno::ENOENT);

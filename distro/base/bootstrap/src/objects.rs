@@ -1,0 +1,157 @@
+//! Files' bytes in memory objects: slices of the boot module until they are written, then objects of their own.
+//!
+//! The kernel reads and maps them without asking; an object's size is the file's size.
+
+use crate::ramfs::Store;
+use alloc::collections::VecDeque;
+use alloc::vec;
+use core::cell::RefCell;
+use ochre_abi::call::OP_TRUNCATE;
+use ochre_abi::memory::{OBJECT_CLOEXEC, OBJECT_READ_ONLY};
+use ochre_abi::{Errno, Result};
+use ochre_rt::call::Call;
+use ochre_rt::{OwnedFd, syscall, time};
+
+/// Bytes copied at a time.
+const CHUNK: usize = 64 * 1024;
+/// Descriptors of replaced data are kept open for as many replacements: an answer that names one may not have been sent yet.
+const RETIRED: usize = ochre_abi::call::SLOTS;
+
+/// One file's bytes.
+#[derive(Debug)]
+pub enum Data {
+    /// A part of the boot module, whose slice is made when it is first needed.
+    Module { offset: u64, size: u64, slice: RefCell<Option<OwnedFd>> },
+    /// An object of its own.
+    Own { object: OwnedFd, size: u64 },
+}
+
+/// Where objects come from.
+#[derive(Debug)]
+pub struct Objects {
+    module: OwnedFd,
+    retired: VecDeque<OwnedFd>,
+}
+
+impl Objects {
+    /// Over the boot module.
+    pub fn new(module: OwnedFd) -> Self {
+        Self { module, retired: VecDeque::new() }
+    }
+
+    /// Reads the boot module.
+    pub fn read_module(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        read_fully(self.module.get(), offset, buffer)
+    }
+
+    /// A part of the boot module as a file's data. One that does not start on a page is copied.
+    pub fn part(&mut self, offset: u64, size: u64) -> Result<Data> {
+        let part = Data::Module { offset, size, slice: RefCell::new(None) };
+        if offset.is_multiple_of(ochre_abi::layout::PAGE_SIZE as u64) && size > 0 { Ok(part) } else { self.copy(&part) }
+    }
+
+    /// The object's descriptor and size, to attach to a handle.
+    pub fn object(&self, data: &Data) -> Result<(i32, u64)> {
+        match data {
+            Data::Own { object, size } => Ok((object.get(), *size)),
+            Data::Module { offset, size, slice } => {
+                let mut slice = slice.try_borrow_mut().map_err(|_| Errno::EBUSY)?;
+                if let Some(fd) = &*slice {
+                    return Ok((fd.get(), *size));
+                }
+                let flags = OBJECT_READ_ONLY | OBJECT_CLOEXEC;
+                let fd = OwnedFd::new(syscall::object_slice(self.module.get(), *offset, *size, flags)?);
+                let number = fd.get();
+                *slice = Some(fd);
+                Ok((number, *size))
+            }
+        }
+    }
+}
+
+impl Store for Objects {
+    type Data = Data;
+
+    fn create(&mut self) -> Result<Data> {
+        Ok(Data::Own { object: OwnedFd::new(syscall::object_create(0, OBJECT_CLOEXEC)?), size: 0 })
+    }
+
+    fn copy(&mut self, data: &Data) -> Result<Data> {
+        let mut copy = self.create()?;
+        let mut buffer = vec![0; CHUNK];
+        let mut offset = 0;
+        loop {
+            let read = self.read(data, offset, &mut buffer)?;
+            if read == 0 {
+                return Ok(copy);
+            }
+            let mut chunk = buffer.get(..read).ok_or(Errno::EIO)?;
+            while !chunk.is_empty() {
+                let written = self.write(&mut copy, offset, chunk)?;
+                offset += written as u64;
+                chunk = chunk.get(written..).filter(|_| written > 0).ok_or(Errno::EIO)?;
+            }
+        }
+    }
+
+    fn retire(&mut self, data: Data) {
+        let fd = match data {
+            Data::Own { object, .. } => Some(object),
+            Data::Module { slice, .. } => slice.into_inner(),
+        };
+        self.retired.extend(fd);
+        if self.retired.len() > RETIRED {
+            self.retired.pop_front();
+        }
+    }
+
+    fn is_read_only(&self, data: &Data) -> bool {
+        matches!(data, Data::Module { .. })
+    }
+
+    fn size(&self, data: &Data) -> u64 {
+        match data {
+            Data::Own { size, .. } | Data::Module { size, .. } => *size,
+        }
+    }
+
+    fn read(&mut self, data: &Data, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        match data {
+            Data::Own { object, .. } => syscall::pread(object.get(), buffer, offset),
+            Data::Module { offset: start, size, .. } => {
+                let left = size.saturating_sub(offset).min(buffer.len() as u64) as usize;
+                let buffer = buffer.get_mut(..left).ok_or(Errno::EIO)?;
+                read_fully(self.module.get(), start + offset, buffer)
+            }
+        }
+    }
+
+    fn write(&mut self, data: &mut Data, offset: u64, bytes: &[u8]) -> Result<usize> {
+        let Data::Own { object, size } = data else { return Err(Errno::EROFS) };
+        let written = syscall::pwrite(object.get(), bytes, offset)?;
+        *size = (*size).max(offset + written as u64);
+        Ok(written)
+    }
+
+    fn truncate(&mut self, data: &mut Data, new: u64) -> Result<()> {
+        let Data::Own { object, size } = data else { return Err(Errno::EROFS) };
+        Call::new(OP_TRUNCATE, [new, 0, 0]).send(object.get())?;
+        *size = new;
+        Ok(())
+    }
+
+    fn now(&self) -> u64 {
+        time::realtime()
+    }
+}
+
+fn read_fully(fd: i32, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+    let mut done = 0;
+    while let Some(rest) = buffer.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match syscall::pread(fd, rest, offset + done as u64)? {
+            0 => break,
+            read => done += read,
+        }
+    }
+    Ok(done)
+}

@@ -1,0 +1,404 @@
+//! The server: requests to file system operations, files to attached memory objects.
+//!
+//! What is written within a file's size goes from the kernel straight into its object; only growth, truncation and names come here. So
+//! the modification time tells of opening with O_TRUNC, of growth and of truncation, but not of bytes overwritten in place.
+
+use crate::archive::{self, Entry};
+use crate::objects::Objects;
+use crate::ramfs::{Attributes, At, Base, Caller, Fs, Ino, PairStop, Stop, WriteAt};
+use alloc::vec;
+use alloc::vec::Vec;
+use ochre_abi::file::*;
+use ochre_abi::{Errno, Result};
+use ochre_scheme::{Answer, Op, Port, Request, Scheme};
+use zerocopy::{Immutable, IntoBytes};
+
+/// The device number of the tree, in stat(2).
+const DEVICE: u64 = 1;
+/// Bytes of data handled at a time.
+const CHUNK: usize = 64 * 1024;
+const TMPFS_MAGIC: i64 = 0x0102_1994;
+
+/// struct statfs of Linux x86-64.
+#[repr(C)]
+#[derive(Default, IntoBytes, Immutable)]
+struct Statfs {
+    kind: i64,
+    block_size: i64,
+    blocks: u64,
+    blocks_free: u64,
+    blocks_available: u64,
+    files: u64,
+    files_free: u64,
+    id: [i32; 2],
+    name_max: i64,
+    fragment_size: i64,
+    flags: i64,
+    spare: [i64; 4],
+}
+
+/// The file tree as a scheme.
+#[derive(Debug)]
+pub struct FileServer {
+    fs: Fs<Objects>,
+    port: Port,
+    /// Handles that the kernel did not know yet when their file's object changed.
+    unattached: Vec<u64>,
+}
+
+impl FileServer {
+    /// A tree for the port that serves it.
+    pub fn new(fs: Fs<Objects>, port: Port) -> Self {
+        Self { fs, port, unattached: Vec::new() }
+    }
+
+    fn dispatch(&mut self, request: &mut Request) -> core::result::Result<Answer, Stop> {
+        let caller = Caller { uid: request.caller().uid, gid: request.caller().gid };
+        let follow = |flags: u64| flags & AT_SYMLINK_NOFOLLOW == 0;
+        match request.op() {
+            Op::Close => self.fs.close(request.handle()),
+            Op::Cancel { .. } | Op::Sync { .. } => {}
+            Op::Open { flags, mode } => return self.open(request, flags, mode, &caller),
+            Op::Read { position, len, .. } => return Ok(self.read(request, position, len)?),
+            Op::Write { position, append, len, .. } => return Ok(self.write(request, position, append, len)?),
+            Op::Seek { offset, whence } => return Ok(self.seek(request.handle(), offset, whence)?),
+            Op::Stat { flags } => {
+                let (ino, attributes, size) = self.fs.attributes(at(request), follow(flags), &caller)?;
+                request.put_value(&stat(ino, &attributes, size))?;
+            }
+            Op::GetDents { position, len } => return Ok(self.list(request, position, len)?),
+            Op::Truncate { size } if request.payload().is_empty() => {
+                let replaced = self.fs.truncate_handle(request.handle(), size)?;
+                self.changed(self.fs.ino(request.handle())?, replaced);
+            }
+            Op::Truncate { size } => {
+                let (ino, replaced) = self.fs.truncate_path(at(request), size, &caller)?;
+                self.changed(ino, replaced);
+            }
+            Op::Fallocate { mode: 0, offset, len } => {
+                let end = offset.checked_add(len).ok_or(Errno::EFBIG)?;
+                let replaced = self.fs.grow(request.handle(), end)?;
+                self.changed(self.fs.ino(request.handle())?, replaced);
+            }
+            Op::Fallocate { .. } => return Err(Errno::EOPNOTSUPP.into()),
+            Op::Chmod { mode } => self.fs.change_mode(at(request), mode, true, &caller)?,
+            Op::Chown { uid, gid, flags } => self.fs.change_owner(at(request), uid, gid, follow(flags), &caller)?,
+            Op::Utimens { atime, mtime, flags } => self.fs.change_times(at(request), atime, mtime, follow(flags), &caller)?,
+            Op::Unlink { flags } => self.fs.remove(at(request), flags & AT_REMOVEDIR != 0, &caller)?,
+            Op::Mkdir { mode } => {
+                self.fs.make_directory(at(request), mode, &caller)?;
+            }
+            Op::Mknod { mode, device } => {
+                self.fs.make_node(at(request), mode, device, &caller)?;
+            }
+            Op::Symlink => {
+                let mut target = vec![0; crate::ramfs::PATH_MAX + 1];
+                let len = request.window(0)?.read_at(0, &mut target)?;
+                self.fs.make_symlink(at(request), target.get(..len).unwrap_or(&[]), &caller)?;
+            }
+            Op::Readlink => {
+                let target = self.fs.read_link(at(request), &caller)?;
+                request.put(target)?;
+                return Ok(request.data_answer()?);
+            }
+            Op::Access { mode, flags } => self.fs.access(at(request), mode, follow(flags), &caller)?,
+            Op::Statfs => {
+                self.fs.attributes(at(request), true, &caller)?;
+                request.put_value(&self.statfs())?;
+            }
+            Op::Rename { flags, from, to } => return self.pair(request, from, to, |fs, a, b| fs.rename(a, b, flags, &caller)),
+            Op::Link { flags, from, to } => {
+                let follow = flags & AT_SYMLINK_FOLLOW != 0;
+                return self.pair(request, from, to, |fs, a, b| fs.make_link(a, follow, b, &caller));
+            }
+            Op::Dup => return Err(Errno::EINVAL.into()),
+            Op::Ioctl { .. } => return Err(Errno::ENOTTY.into()),
+            Op::Flock { .. } | Op::Lock { .. } | Op::PageIn { .. } | Op::Private { .. } | Op::Unknown { .. } => {
+                return Err(Errno::ENOSYS.into());
+            }
+        }
+        Ok(Answer::done())
+    }
+
+    fn open(&mut self, request: &Request, flags: u32, mode: u32, caller: &Caller) -> core::result::Result<Answer, Stop> {
+        let opened = self.fs.open(at(request), flags, mode, caller)?;
+        let answer = Answer::opened(opened.handle);
+        if opened.path_only {
+            // A path starts at such a directory, too.
+            let (_, attributes, _) = self.fs.attributes(by_handle(opened.handle), true, caller)?;
+            return Ok(if attributes.mode & S_IFMT == S_IFDIR { answer.directory() } else { answer });
+        }
+        self.changed(opened.ino, opened.replaced);
+        let object = match self.fs.data(opened.ino) {
+            Err(Errno::EISDIR) => return Ok(answer.directory().seekable()),
+            Err(error) => Err(error),
+            Ok(_) => self.object(opened.ino),
+        };
+        match object {
+            Ok((fd, size)) => Ok(answer.seekable().attach(fd, size).writes_attached()),
+            Err(error) => {
+                self.fs.close(opened.handle);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn object(&self, ino: Ino) -> Result<(i32, u64)> {
+        self.fs.store().object(self.fs.existing_data(ino)?)
+    }
+
+    /// Tells the kernel of a file's new object.
+    fn changed(&mut self, ino: Ino, replaced: bool) {
+        if replaced {
+            self.unattached.extend(self.fs.handles_of(ino));
+            self.attach();
+        }
+    }
+
+    /// Attaches what still has to be attached. The kernel knows a handle only once its opener has got the answer.
+    fn attach(&mut self) {
+        let mut waiting = core::mem::take(&mut self.unattached);
+        waiting.retain(|&handle| {
+            let Ok(ino) = self.fs.ino(handle) else { return false };
+            let attached = self.object(ino).and_then(|object| self.port.attach(handle, Some(object)));
+            attached.is_err()
+        });
+        self.unattached = waiting;
+    }
+
+    /// Reads come here only for what has no object: directories, O_PATH.
+    fn read(&mut self, request: &mut Request, position: Option<u64>, len: usize) -> Result<Answer> {
+        let mut offset = position.ok_or(Errno::ESPIPE)?;
+        let mut buffer = vec![0; len.min(CHUNK)];
+        let mut left = len;
+        while left > 0 {
+            let want = left.min(CHUNK);
+            let read = self.fs.read(request.handle(), offset, buffer.get_mut(..want).ok_or(Errno::EIO)?)?;
+            if read == 0 {
+                break;
+            }
+            request.put(buffer.get(..read).ok_or(Errno::EIO)?)?;
+            offset += read as u64;
+            left -= read;
+        }
+        request.data_answer()
+    }
+
+    fn write(&mut self, request: &Request, position: Option<u64>, append: bool, len: usize) -> Result<Answer> {
+        let handle = request.handle();
+        let mut place = match position {
+            _ if append => WriteAt::End,
+            Some(offset) => WriteAt::Offset(offset),
+            None => return Err(Errno::ESPIPE),
+        };
+        let mut buffer = vec![0; len.min(CHUNK)];
+        let mut done = 0;
+        while done < len {
+            let want = (len - done).min(CHUNK);
+            let got = request.data_at(done, buffer.get_mut(..want).ok_or(Errno::EIO)?)?;
+            let result = match buffer.get(..got) {
+                Some(bytes) if got > 0 => self.fs.write(handle, place, bytes),
+                _ => break,
+            };
+            let written = match result {
+                // What is written is written.
+                Err(_) if done > 0 => break,
+                other => {
+                    let (written, replaced) = other?;
+                    self.changed(self.fs.ino(handle)?, replaced);
+                    written
+                }
+            };
+            done += written;
+            if let WriteAt::Offset(offset) = &mut place {
+                *offset += written as u64;
+            }
+            if written < got {
+                break;
+            }
+        }
+        Ok(Answer::value(done))
+    }
+
+    /// SEEK_DATA and SEEK_HOLE: all of a file counts as data, as a file system may say.
+    fn seek(&self, handle: u64, offset: i64, whence: u64) -> Result<Answer> {
+        let size = self.fs.size(self.fs.ino(handle)?)?;
+        let start = u64::try_from(offset).ok();
+        match whence {
+            SEEK_END => {
+                let target = i64::try_from(size).ok().and_then(|size| size.checked_add(offset)).ok_or(Errno::EOVERFLOW)?;
+                Ok(Answer::value(usize::try_from(target).map_err(|_| Errno::EINVAL)?))
+            }
+            SEEK_DATA | SEEK_HOLE => {
+                let start = start.filter(|&start| start < size).ok_or(Errno::ENXIO)?;
+                Ok(Answer::value(if whence == SEEK_DATA { start } else { size } as usize))
+            }
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    fn list(&self, request: &mut Request, position: u64, len: usize) -> Result<Answer> {
+        let mut buffer = vec![0; len.min(CHUNK)];
+        let mut filled = 0;
+        let mut refused = false;
+        let next = self.fs.list(request.handle(), position, |ino, next, kind, name| {
+            let fits = put_dirent(&mut buffer, &mut filled, ino, next, kind, name);
+            refused |= !fits;
+            fits
+        })?;
+        if filled == 0 && refused {
+            return Err(Errno::EINVAL);
+        }
+        request.put(buffer.get(..filled).ok_or(Errno::EIO)?)?;
+        Ok(request.data_answer()?.with_args([next, 0, 0]))
+    }
+
+    fn statfs(&self) -> Statfs {
+        let usage = self.fs.usage();
+        let free = usage.limit.saturating_sub(usage.used) / 4096;
+        Statfs {
+            kind: TMPFS_MAGIC,
+            block_size: 4096,
+            blocks: usage.limit / 4096,
+            blocks_free: free,
+            blocks_available: free,
+            files: usage.nodes + free,
+            files_free: free,
+            name_max: crate::ramfs::NAME_MAX as i64,
+            fragment_size: 4096,
+            ..Statfs::default()
+        }
+    }
+
+    /// An operation on two paths, which the payload has with a NUL between.
+    fn pair(
+        &mut self,
+        request: &mut Request,
+        from: Option<u64>,
+        to: Option<u64>,
+        operation: impl FnOnce(&mut Fs<Objects>, At<'_>, At<'_>) -> core::result::Result<(), PairStop>,
+    ) -> core::result::Result<Answer, Stop> {
+        let mut paths = request.payload().splitn(2, |&byte| byte == 0);
+        let (Some(first), Some(second)) = (paths.next(), paths.next()) else { return Err(Errno::EINVAL.into()) };
+        let base = |handle: Option<u64>| handle.map_or(Base::Root, Base::Handle);
+        let result = operation(&mut self.fs, At { base: base(from), path: first }, At { base: base(to), path: second });
+        match result {
+            Ok(()) => Ok(Answer::done()),
+            // Which of the two goes on elsewhere stands before its path.
+            Err(PairStop { stop: Stop::Redirect(path), second }) => {
+                let mut named = if second { b"2\0".to_vec() } else { b"1\0".to_vec() };
+                named.extend_from_slice(&path);
+                Err(Stop::Redirect(named))
+            }
+            Err(PairStop { stop, .. }) => Err(stop),
+        }
+    }
+}
+
+impl Scheme for FileServer {
+    fn open(&mut self, request: &mut Request, flags: u32, mode: u32) -> Result<Answer> {
+        let caller = Caller { uid: request.caller().uid, gid: request.caller().gid };
+        let outcome = FileServer::open(self, request, flags, mode, &caller);
+        settle(request, outcome)
+    }
+
+    fn handle(&mut self, request: &mut Request) -> Result<Answer> {
+        if !self.unattached.is_empty() {
+            self.attach();
+        }
+        let outcome = self.dispatch(request);
+        settle(request, outcome)
+    }
+}
+
+fn settle(request: &mut Request, outcome: core::result::Result<Answer, Stop>) -> Result<Answer> {
+    match outcome {
+        Ok(answer) => Ok(answer),
+        Err(Stop::Error(error)) => Err(error),
+        Err(Stop::Redirect(path)) => request.redirect(&path),
+    }
+}
+
+fn at(request: &Request) -> At<'_> {
+    let base = if request.handle() == 0 { Base::Root } else { Base::Handle(request.handle()) };
+    At { base, path: request.payload() }
+}
+
+fn by_handle(handle: u64) -> At<'static> {
+    At { base: Base::Handle(handle), path: b"" }
+}
+
+fn stat(ino: Ino, attributes: &Attributes, size: u64) -> Stat {
+    let seconds = |time: u64| (time / 1_000_000_000) as i64;
+    let nanoseconds = |time: u64| (time % 1_000_000_000) as i64;
+    Stat {
+        dev: DEVICE,
+        ino,
+        nlink: attributes.nlink,
+        mode: attributes.mode,
+        uid: attributes.uid,
+        gid: attributes.gid,
+        rdev: attributes.rdev,
+        size: size as i64,
+        blksize: 4096,
+        blocks: size.div_ceil(4096) as i64 * 8,
+        atime: seconds(attributes.atime),
+        atime_nsec: nanoseconds(attributes.atime),
+        mtime: seconds(attributes.mtime),
+        mtime_nsec: nanoseconds(attributes.mtime),
+        ctime: seconds(attributes.ctime),
+        ctime_nsec: nanoseconds(attributes.ctime),
+        ..Stat::default()
+    }
+}
+
+/// Fills a tree from the boot module; how many entries. An entry that cannot be made is told to `complain`, and left out.
+pub fn load(fs: &mut Fs<Objects>, mut complain: impl FnMut(&Entry, Errno)) -> Result<usize> {
+    let mut offset = 0;
+    let mut count = 0;
+    while let Some((entry, next)) = archive::entry(|offset, buffer| fs.store().read_module(offset, buffer), offset)? {
+        if let Err(stop) = add(fs, &entry) {
+            complain(&entry, if let Stop::Error(error) = stop { error } else { Errno::ELOOP });
+        }
+        count += 1;
+        offset = next;
+    }
+    Ok(count)
+}
+
+fn add(fs: &mut Fs<Objects>, entry: &Entry) -> core::result::Result<(), Stop> {
+    let root = &Caller::ROOT;
+    let at = At { base: Base::Root, path: &entry.name };
+    let mtime = u64::from(entry.mtime) * 1_000_000_000;
+    // The parents may have no entries of their own.
+    for (index, _) in entry.name.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
+        let parent = At { base: Base::Root, path: entry.name.get(..index).unwrap_or(&[]) };
+        match fs.make_directory(parent, 0o755, root) {
+            Ok(_) | Err(Stop::Error(Errno::EEXIST)) => {}
+            Err(stop) => return Err(stop),
+        }
+    }
+    match entry.mode & S_IFMT {
+        S_IFDIR => match fs.make_directory(at, entry.mode, root) {
+            // Made before, as a parent; or the root itself.
+            Ok(_) | Err(Stop::Error(Errno::EEXIST)) => fs.change_mode(at, entry.mode, true, root)?,
+            Err(stop) => return Err(stop),
+        },
+        S_IFLNK => {
+            let mut target = vec![0; (entry.size as usize).min(crate::ramfs::PATH_MAX + 1)];
+            fs.store().read_module(entry.offset, &mut target)?;
+            fs.make_symlink(at, &target, root)?;
+        }
+        S_IFREG => {
+            let data = fs.store_mut().part(entry.offset, entry.size)?;
+            fs.add_file(at, entry.mode, mtime, data)?;
+        }
+        _ => {
+            fs.make_node(at, entry.mode, entry.device, root)?;
+        }
+    }
+    if (entry.uid, entry.gid) != (0, 0) {
+        fs.change_owner(at, entry.uid, entry.gid, false, root)?;
+    }
+    fs.change_times(at, mtime, mtime, false, root)
+}
