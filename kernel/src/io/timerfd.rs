@@ -4,7 +4,7 @@
 //! no interval, however short, floods the machine.
 
 use super::{install, need_room};
-use crate::clock;
+use crate::mm::time_page::realtime_offset;
 use crate::file::{File, Object};
 use crate::readiness::Readiness;
 use crate::thread::Thread;
@@ -136,7 +136,7 @@ impl TimerFd {
         state.next_realtime = (realtime && value != 0).then_some(value);
         state.next = match value {
             0 => None,
-            _ if realtime => Some(value.saturating_sub(clock::realtime_offset())),
+            _ if realtime => Some(value.saturating_sub(realtime_offset())),
             _ if absolute => Some(value),
             _ => Some(hal::time::now().saturating_add(value)),
         };
@@ -161,7 +161,7 @@ impl TimerFd {
         }
         if state.armed.is_some() {
             self.disarm(&mut state);
-            state.next = Some(realtime.saturating_sub(clock::realtime_offset()));
+            state.next = Some(realtime.saturating_sub(realtime_offset()));
             self.arm(&mut state);
         }
     }

@@ -1,0 +1,251 @@
+//! `/scheme/sys`: the state of the system as text, for people and for programs that debug and measure.
+
+use super::text::{Directory, Text};
+use super::{KernelScheme, SCHEMES};
+use crate::file::Object;
+use crate::process::{self, Process};
+use crate::thread::Thread;
+use crate::{log, namespace, stats};
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt::Write;
+use core::sync::atomic::Ordering::Relaxed;
+use hal::{BootInfo, Once, cpu};
+use ochre_abi::syscall::{BASE, NAMES};
+use ochre_abi::{Errno, Result};
+use ochre_hal as hal;
+
+static BOOT: Once<&'static BootInfo> = Once::new();
+
+/// Keeps what the loader told.
+pub fn init(info: &'static BootInfo) {
+    // Called once.
+    let _ = BOOT.set(info);
+}
+
+/// The files, and who writes them.
+const FILES: &[(&str, fn(&mut String))] = &[
+    ("boot", boot),
+    ("cmdline", cmdline),
+    ("context", threads),
+    ("cpu", cpus),
+    ("memory", memory),
+    ("process", processes),
+    ("scheme", schemes),
+    ("stat", counters),
+    ("syscall", syscalls),
+    ("thread", threads),
+    ("trace", trace),
+    ("uname", uname),
+];
+
+/// The scheme.
+pub struct Sys;
+
+impl KernelScheme for Sys {
+    fn open(&self, _me: &Arc<Thread>, path: &[u8], flags: u32) -> Result<Arc<dyn Object>> {
+        match path {
+            b"" => Directory::open(flags, FILES.iter().map(|(name, _)| (String::from(*name), false)).chain([("log".into(), false)])),
+            b"log" => Text::of(flags, log::snapshot),
+            _ => {
+                let (_, write) = FILES.iter().find(|(name, _)| name.as_bytes() == path).ok_or(Errno::ENOENT)?;
+                Text::open(flags, write)
+            }
+        }
+    }
+}
+
+// Writing to a String cannot fail, so the results below are of no interest.
+
+fn cmdline(text: &mut String) {
+    let _ = writeln!(text, "{}", BOOT.get().map_or("", |info| info.cmdline));
+}
+
+/// Loader, memory map, framebuffer and where ACPI's tables are.
+fn boot(text: &mut String) {
+    let Some(info) = BOOT.get() else { return };
+    let _ = writeln!(text, "loader {}", info.loader);
+    if let Some(rsdp) = info.rsdp {
+        let _ = writeln!(text, "rsdp {rsdp:#x}");
+    }
+    for region in info.memory {
+        let end = region.range.start + region.range.len;
+        let _ = writeln!(text, "memory {:#x} {:#x} {:?}", region.range.start, end, region.kind);
+    }
+    if let Some(f) = &info.framebuffer {
+        let _ = writeln!(text, "framebuffer {:#x} {} {} {} {}", f.phys, f.width, f.height, f.pitch, f.bpp);
+        for (name, (position, size)) in [("red", f.red), ("green", f.green), ("blue", f.blue)] {
+            let _ = writeln!(text, "framebuffer_{name} {position} {size}");
+        }
+    }
+}
+
+fn uname(text: &mut String) {
+    let _ = writeln!(text, "Ochre\n{}\nx86_64", env!("CARGO_PKG_VERSION"));
+}
+
+/// `total_frames N`, `free_frames N`, `kernel_heap_bytes N`; frames are of 4,096 bytes.
+pub fn memory(text: &mut String) {
+    let memory = hal::mem::stats();
+    let _ = writeln!(text, "total_frames {}", memory.total_frames);
+    let _ = writeln!(text, "free_frames {}", memory.free_frames);
+    let _ = writeln!(text, "kernel_heap_bytes {}", memory.kernel_heap_bytes);
+    let _ = writeln!(text, "reserve_frames {}", hal::mem::reserve_frames());
+}
+
+/// The name of a process: its first thread's.
+pub fn process_name(process: &Process) -> String {
+    process.threads().first().map_or_else(String::new, |thread| thread_name(thread))
+}
+
+fn thread_name(thread: &Thread) -> String {
+    let name = thread.name();
+    let len = name.iter().position(|b| *b == 0).unwrap_or(name.len());
+    alloc::format!("{}", name[..len].escape_ascii())
+}
+
+fn processes(text: &mut String) {
+    let _ = writeln!(text, "pid ppid pgid sid state threads uid resident_pages run_ns name");
+    for p in process::all() {
+        let _ = writeln!(
+            text,
+            "{} {} {} {} {} {} {} {} {} {}",
+            p.pid,
+            p.ppid(),
+            p.pgid(),
+            p.sid(),
+            p.state_letter(),
+            p.threads().len(),
+            p.credentials().euid,
+            p.space().usage().resident_pages,
+            p.run_ns(),
+            process_name(&p)
+        );
+    }
+}
+
+fn threads(text: &mut String) {
+    let _ = writeln!(text, "pid tid state priority cpu run_ns syscall name");
+    for process in process::all() {
+        for one in process.threads() {
+            thread(&one, text);
+        }
+    }
+}
+
+/// A thread's line: the syscall is what it waits in, `-` in user mode.
+pub fn thread(thread: &Thread, text: &mut String) {
+    let _ = writeln!(
+        text,
+        "{} {} {} {} {} {} {} {}",
+        thread.process.pid,
+        thread.tid,
+        thread.sched.name(),
+        thread.sched.priority.load(Relaxed),
+        thread.sched.cpu.load(Relaxed),
+        thread.sched.run_ns.load(Relaxed),
+        syscall_name(thread.in_syscall.load(Relaxed)),
+        thread_name(thread)
+    );
+}
+
+fn syscall_name(number: u64) -> &'static str {
+    match NAMES.iter().find(|(n, _)| *n == number) {
+        Some((_, name)) => name,
+        None if number >= BASE => "?",
+        None => "-",
+    }
+}
+
+/// Threads that are in a syscall, by syscall.
+fn trace(text: &mut String) {
+    for process in process::all() {
+        for one in process.threads() {
+            let number = one.in_syscall.load(Relaxed);
+            if number != 0 {
+                let _ = writeln!(text, "{} {} {}", process.pid, one.tid, syscall_name(number));
+            }
+        }
+    }
+}
+
+fn syscalls(text: &mut String) {
+    for (number, name) in NAMES {
+        let _ = writeln!(text, "{number} {name}");
+    }
+}
+
+fn cpus(text: &mut String) {
+    let features = cpu::features();
+    let _ = writeln!(text, "count {}", cpu::count());
+    for (name, has) in [
+        ("pcid", features.has_pcid),
+        ("fsgsbase", features.has_fsgsbase),
+        ("smep", features.has_smep),
+        ("smap", features.has_smap),
+        ("umip", features.has_umip),
+        ("xsave", features.has_xsave),
+        ("xsaveopt", features.has_xsaveopt),
+    ] {
+        let _ = writeln!(text, "{name} {}", u8::from(has));
+    }
+    let _ = writeln!(text, "xsave_size {}", features.xsave_size);
+}
+
+/// The names of one CPU's counters, and their values.
+fn counters_of(n: usize) -> [(&'static str, u64); 8] {
+    let (hal, own) = (cpu::counters(n), stats::of(n));
+    [
+        ("space_switches", hal.space_switches.load(Relaxed)),
+        ("tlb_flushes", hal.tlb_flushes.load(Relaxed)),
+        ("ipis", hal.ipis.load(Relaxed)),
+        ("context_switches", hal.context_switches.load(Relaxed)),
+        ("interrupts", hal.interrupts.load(Relaxed)),
+        ("bytes_copied", own.bytes_copied.load(Relaxed)),
+        ("syscalls", own.syscalls.load(Relaxed)),
+        ("faults", own.faults.load(Relaxed)),
+    ]
+}
+
+/// `name value` lines: totals first, then `cpuN.name value`.
+fn counters(text: &mut String) {
+    let all = (0..cpu::count()).map(counters_of);
+    let mut totals = counters_of(0).map(|(name, _)| (name, 0u64));
+    for one in all.clone() {
+        for (total, (_, value)) in totals.iter_mut().zip(one) {
+            total.1 = total.1.wrapping_add(value);
+        }
+    }
+    let _ = writeln!(text, "uptime_ns {}", hal::time::now());
+    let _ = writeln!(text, "processes {}", process::all().len());
+    for (name, value) in totals {
+        let _ = writeln!(text, "{name} {value}");
+    }
+    for (n, one) in all.enumerate() {
+        for (name, value) in one {
+            let _ = writeln!(text, "cpu{n}.{name} {value}");
+        }
+    }
+}
+
+/// Scheme, state, calls, mean latency, and how many calls took less than 1, 2, 4 … µs each.
+fn schemes(text: &mut String) {
+    let _ = writeln!(text, "name state calls mean_ns histogram_us_powers_of_two");
+    for (name, _) in SCHEMES {
+        let _ = writeln!(text, "{} kernel 0 0", name.escape_ascii());
+    }
+    for entry in namespace::schemes() {
+        let state = if entry.is_reserved() { "reserved" } else { "free" };
+        let _ = write!(text, "{} ", entry.name.escape_ascii());
+        let Some(port) = entry.current_port() else {
+            let _ = writeln!(text, "{state} 0 0");
+            continue;
+        };
+        let calls = port.calls.load(Relaxed);
+        let _ = write!(text, "served {calls} {}", port.latency_ns.load(Relaxed) / calls.max(1));
+        for bucket in &port.histogram {
+            let _ = write!(text, " {}", bucket.load(Relaxed));
+        }
+        text.push('\n');
+    }
+}
