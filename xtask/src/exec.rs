@@ -2,7 +2,7 @@
 
 use crate::boot;
 use crate::cli::ExecArgs;
-use crate::image::archive;
+use crate::image::{archive, programs};
 use crate::linux;
 use crate::progress::note;
 use crate::report;
@@ -21,7 +21,9 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
     let scratch = Scratch::new(workspace)?;
     let put = args.put.as_deref();
     let (boot, mut symboliser) = if args.linux {
-        let programs = archive::programs(workspace, &args.machine.config)?;
+        let config = programs::config(workspace, &args.machine.config)?;
+        let programs = programs::build(workspace, &config)?;
+        let programs = programs.into_iter().map(|(path, program)| (format!("/{path}"), program.file)).collect();
         let boot = linux::boot(workspace, &programs, put, &args.command, scratch.path())?;
         let kernel = scratch.path().join("no-kernel-of-ours");
         (boot, Symboliser::new(&kernel, &programs))

@@ -25,12 +25,17 @@ pub fn failure(finished: &Finished, symboliser: &mut Symboliser, log_file: &Path
     Some(text)
 }
 
+/// Whether the line tells that a process died of an exception, as kernel/src/crash.rs writes it.
+fn is_crash(line: &str) -> bool {
+    line.contains("]: SIG") && line.contains(" at address 0x")
+}
+
 /// The lines of a log about processes that died: each such line and the indented ones after it.
 pub fn crashes(log: &str) -> String {
     let mut inside = false;
     let mut out = String::new();
     for line in log.lines() {
-        inside = line.contains(" killed by SIG") || (inside && line.starts_with("  "));
+        inside = is_crash(line) || (inside && line.starts_with("  "));
         if inside {
             out.push_str(line);
             out.push('\n');
@@ -45,7 +50,10 @@ mod tests {
 
     #[test]
     fn picks_the_lines_about_crashes() {
-        let log = "boot\nprocess 3 (/bin/x) killed by SIGSEGV at 0x0\n  at /bin/x+0x1\n  at /bin/x+0x2\nafter\n";
-        assert_eq!(crashes(log), "process 3 (/bin/x) killed by SIGSEGV at 0x0\n  at /bin/x+0x1\n  at /bin/x+0x2\n");
+        let log = "boot\nx[3.3]: SIGSEGV at address 0x0, rip 0x1, rsp 0x2\n  at /bin/x+0x1\n  at /bin/x+0x2\nafter\n";
+        assert_eq!(
+            crashes(log),
+            "x[3.3]: SIGSEGV at address 0x0, rip 0x1, rsp 0x2\n  at /bin/x+0x1\n  at /bin/x+0x2\n"
+        );
     }
 }

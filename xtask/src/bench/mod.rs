@@ -40,7 +40,9 @@ pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<i32> {
     let theirs = if args.only_ochre {
         Vec::new()
     } else {
-        let boot = linux::boot(workspace, &image.programs, None, &command, scratch.path())?;
+        let programs = image.programs.iter().filter(|(path, _)| *path == PROGRAM);
+        let programs = programs.map(|(path, file)| (path.clone(), file.clone())).collect();
+        let boot = linux::boot(workspace, &programs, None, &command, scratch.path())?;
         measure(LINUX, boot, args, &scratch, &mut symboliser)?
     };
     println!("{}, {} CPUs, instructions counted as nanoseconds (-icount shift=0)\n", args.name, args.smp);

@@ -6,5 +6,6 @@ pub mod elf;
 pub mod kernel;
 pub mod libc;
 pub mod stamp;
+pub mod strip;
 pub mod symbols;
 pub mod userland;

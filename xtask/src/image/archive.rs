@@ -1,11 +1,12 @@
 //! The initial tree as one archive: the kernel's boot module.
 
-use super::config::{Config, Content, Install, Node, relative};
+use super::config::{Config, Content, Node};
 use super::cpio::{Align, Archive};
+use super::programs;
 use crate::build::kernel::Kernel;
 use crate::build::stamp::Stamp;
-use crate::build::{bootstrap, debian, kernel, libc, symbols, userland};
-use crate::progress::{Step, note};
+use crate::build::{bootstrap, debian, kernel, libc, strip, symbols};
+use crate::progress::Step;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -37,43 +38,19 @@ enum Item {
 
 /// Builds a kernel, everything that the config `name` wants, and its archive.
 pub fn build(workspace: &Workspace, name: &str, which: &Kernel) -> Result<Image> {
-    let config = Config::load(&workspace.root().join("distro/config"), name)?;
+    let config = programs::config(workspace, name)?;
     let kernel = kernel::build(workspace, which)?;
-    let mut programs = build_programs(workspace, &config)?;
-    // An image without programs, which only boots the kernel, needs no C library.
-    let libc = if programs.is_empty() { None } else { Some(libc::build(workspace)?) };
-
-    let mut items = BTreeMap::new();
-    for (path, file) in &programs {
-        items.insert(path.clone(), Item::Built(0o755, file.clone()));
-    }
-    if let Some(libc) = &libc {
-        items.insert(LIBC.to_owned(), Item::Built(0o755, libc.clone()));
-        items.insert(LOADER.to_owned(), Item::Node(Node::Link(format!("/{LIBC}"))));
-        programs.insert(LIBC.to_owned(), libc.clone());
-    }
-    for (path, node) in &config.nodes {
-        let item = match node {
-            Node::File(mode, Content::Debian(package, member)) => {
-                let dir = debian::unpacked(workspace, package, &[])?;
-                let file = real_file(&dir, member).with_context(|| format!("in Debian's {package}"))?;
-                programs.insert(path.clone(), file.clone());
-                Item::Built(*mode, file)
-            }
-            node => Item::Node(node.clone()),
-        };
-        items.insert(path.clone(), item);
-    }
-
-    let module = workspace.target_dir("image")?.join(match which {
-        Kernel::Ochre => format!("{name}.cpio"),
-        Kernel::Example(example) => format!("{name}-{example}.cpio"),
-    });
+    let mut host_files = BTreeMap::new();
+    let items = collect(workspace, &config, &mut host_files)?;
     let bootstrap = match which {
         Kernel::Ochre => Some(bootstrap::build(workspace)?),
         // Such a kernel starts no process.
         Kernel::Example(_) => None,
     };
+    let module = workspace.target_dir("image")?.join(match which {
+        Kernel::Ochre => format!("{name}.cpio"),
+        Kernel::Example(example) => format!("{name}-{example}.cpio"),
+    });
     let mut stamp = Stamp::new(&module);
     let files = items.values().filter_map(Item::host_file);
     for file in [Some(kernel.as_path()), bootstrap.as_deref()].into_iter().flatten().chain(files) {
@@ -88,48 +65,45 @@ pub fn build(workspace: &Workspace, name: &str, which: &Kernel) -> Result<Image>
         write(&module, &kernel, bootstrap.as_deref(), &items)?;
         stamp.save()?;
     }
-    let programs = programs.into_iter().map(|(path, file)| (format!("/{path}"), file)).collect();
+    let programs = host_files.into_iter().map(|(path, file)| (format!("/{path}"), file)).collect();
     Ok(Image { kernel, module, programs })
 }
 
-/// Builds only the programs of the config `name`. Returns the file of each by its absolute path in the image.
-pub fn programs(workspace: &Workspace, name: &str) -> Result<BTreeMap<String, PathBuf>> {
-    let config = Config::load(&workspace.root().join("distro/config"), name)?;
-    let programs = build_programs(workspace, &config)?;
-    Ok(programs.into_iter().map(|(path, file)| (format!("/{path}"), file)).collect())
-}
-
-/// Builds the config's packages and returns each program's file by its path in the image.
-fn build_programs(workspace: &Workspace, config: &Config) -> Result<BTreeMap<String, PathBuf>> {
-    let mut names = Vec::new();
-    let mut wanted = Vec::new();
-    for (name, install) in &config.packages {
-        let Some(package) = workspace.package(name) else {
-            note(format!("the workspace has no package `{name}`: left out of the image"));
-            continue;
+/// Builds and fetches all that goes into the archive, by path. `host_files` gets the host's unstripped copies of programs
+/// and libraries.
+fn collect(
+    workspace: &Workspace,
+    config: &Config,
+    host_files: &mut BTreeMap<String, PathBuf>,
+) -> Result<BTreeMap<String, Item>> {
+    let mut items = BTreeMap::new();
+    let small = workspace.target_dir("image/stripped")?;
+    for (path, program) in programs::build(workspace, config)? {
+        let file = if program.debug { program.file.clone() } else { strip::stripped(&program.file, &small)? };
+        items.insert(path.clone(), Item::Built(0o755, file));
+        host_files.insert(path, program.file);
+    }
+    // An image without programs, which only boots the kernel, needs no C library.
+    if !items.is_empty() {
+        let libc = libc::build(workspace)?;
+        items.insert(LIBC.to_owned(), Item::Built(0o755, strip::stripped(&libc, &small)?));
+        items.insert(LOADER.to_owned(), Item::Node(Node::Link(format!("/{LIBC}"))));
+        host_files.insert(LOADER.to_owned(), libc.clone());
+        host_files.insert(LIBC.to_owned(), libc);
+    }
+    for (path, node) in &config.nodes {
+        let item = match node {
+            Node::File(mode, Content::Debian(package, member)) => {
+                let dir = debian::unpacked(workspace, package, &[])?;
+                let file = real_file(&dir, member).with_context(|| format!("in Debian's {package}"))?;
+                host_files.insert(path.clone(), file.clone());
+                Item::Built(*mode, file)
+            }
+            node => Item::Node(node.clone()),
         };
-        names.push(name.as_str());
-        match (install, package.bins.as_slice()) {
-            (Install::One(path), bins) if path.ends_with('/') => {
-                wanted.extend(bins.iter().map(|bin| (bin, format!("{path}{bin}"))));
-            }
-            (Install::One(path), [bin]) => wanted.push((bin, path.clone())),
-            (Install::One(_), bins) => bail!("package `{name}` has {} programs; give a path for each", bins.len()),
-            (Install::Each(paths), bins) => {
-                for (bin, path) in paths {
-                    if !bins.contains(bin) {
-                        bail!("package `{name}` has no program `{bin}`");
-                    }
-                    wanted.push((bin, path.clone()));
-                }
-            }
-        }
+        items.insert(path.clone(), item);
     }
-    if names.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let dir = userland::build(workspace, &names)?;
-    wanted.into_iter().map(|(bin, path)| Ok((relative(&path)?, dir.join(bin)))).collect()
+    Ok(items)
 }
 
 /// The file of a Debian package, links followed within it. Debian's libraries are links to versioned names.

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     /// The workspace's packages with where their programs go.
     pub packages: BTreeMap<String, Install>,
+    /// The packages whose programs keep their debugging information.
+    pub debug: Vec<String>,
     /// Everything else by its path in the image. What an including file says replaces what an included one said.
     pub nodes: BTreeMap<String, Node>,
     /// The config files that this came from.
@@ -56,6 +58,8 @@ struct File {
     include: Vec<String>,
     #[serde(default)]
     packages: BTreeMap<String, Install>,
+    #[serde(default)]
+    debug: Vec<String>,
     #[serde(default)]
     dirs: Vec<DirEntry>,
     #[serde(default)]
@@ -118,6 +122,7 @@ impl Config {
 
     fn merge(&mut self, file: File, dir: &Path) -> Result<()> {
         self.packages.extend(file.packages);
+        self.debug.extend(file.debug);
         for entry in file.dirs {
             self.nodes.insert(relative(&entry.path)?, Node::Directory(entry.mode.unwrap_or(0o755)));
         }

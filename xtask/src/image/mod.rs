@@ -4,3 +4,4 @@ pub mod archive;
 pub mod config;
 pub mod cpio;
 pub mod iso;
+pub mod programs;
