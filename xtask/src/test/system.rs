@@ -160,11 +160,11 @@ fn contents(spec: &Spec, output: &str, log: &str) -> Vec<String> {
     }
     let (rows, _) = row::parse(output);
     for (name, limit) in &spec.limits {
-        match rows.iter().find(|row| &row.name == name) {
-            None => wrong.push(format!("no row `{name}`")),
-            Some(row) if row.value > *limit => wrong.push(format!("{name} is {}, above {limit}", row.value)),
-            Some(_) => {}
+        let mut measured = rows.iter().filter(|row| &row.name == name).map(|row| row.value).peekable();
+        if measured.peek().is_none() {
+            wrong.push(format!("there is no row `{name}`"));
         }
+        wrong.extend(measured.filter(|value| value > limit).map(|value| format!("{name} is {value}, above {limit}")));
     }
     wrong
 }
