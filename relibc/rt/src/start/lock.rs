@@ -1,9 +1,8 @@
 //! A mutual exclusion lock on a futex.
 
 use crate::syscall;
-use core::cell::UnsafeCell;
-use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicU32, Ordering::*};
+use lock_api::{GuardSend, RawMutex};
 use ochre_abi::event::FUTEX_BITSET_ALL;
 use ochre_abi::syscall::FOREVER;
 
@@ -12,61 +11,36 @@ const HELD: u32 = 1;
 /// Held, and somebody waits (or did).
 const CONTENDED: u32 = 2;
 
-/// A value that one thread uses at a time (Drepper, "Futexes Are Tricky", mutex 2).
+/// A value that one thread uses at a time.
+pub type Lock<T> = lock_api::Mutex<RawFutex, T>;
+
+/// The lock itself: Drepper, "Futexes Are Tricky", mutex 2.
 #[derive(Debug)]
-pub struct Lock<T> {
-    state: AtomicU32,
-    value: UnsafeCell<T>,
-}
+pub struct RawFutex(AtomicU32);
 
-// SAFETY: the value is reached through a guard only, and there is one guard at a time.
-unsafe impl<T: Send> Sync for Lock<T> {}
+// SAFETY: the state is FREE exactly while nobody holds the lock; taking it is one atomic step.
+unsafe impl RawMutex for RawFutex {
+    #[allow(clippy::declare_interior_mutable_const, reason = "the trait wants an initial value")]
+    const INIT: Self = Self(AtomicU32::new(FREE));
+    type GuardMarker = GuardSend;
 
-impl<T> Lock<T> {
-    /// An unlocked lock.
-    pub const fn new(value: T) -> Self {
-        Self { state: AtomicU32::new(FREE), value: UnsafeCell::new(value) }
-    }
-
-    /// Waits for the lock.
-    pub fn lock(&self) -> Guard<'_, T> {
-        if self.state.compare_exchange(FREE, HELD, Acquire, Relaxed).is_err() {
-            while self.state.swap(CONTENDED, Acquire) != FREE {
+    fn lock(&self) {
+        if !self.try_lock() {
+            while self.0.swap(CONTENDED, Acquire) != FREE {
                 // Whatever ended the wait, the state decides.
-                let _ = syscall::futex_wait(self.state.as_ptr(), CONTENDED, FUTEX_BITSET_ALL as u32, FOREVER, 0);
+                let _ = syscall::futex_wait(self.0.as_ptr(), CONTENDED, FUTEX_BITSET_ALL as u32, FOREVER, 0);
             }
         }
-        Guard { lock: self }
     }
-}
 
-/// Unlocks when it is dropped.
-#[derive(Debug)]
-pub struct Guard<'l, T> {
-    lock: &'l Lock<T>,
-}
-
-impl<T> Deref for Guard<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        // SAFETY: there is one guard at a time.
-        unsafe { &*self.lock.value.get() }
+    fn try_lock(&self) -> bool {
+        self.0.compare_exchange(FREE, HELD, Acquire, Relaxed).is_ok()
     }
-}
 
-impl<T> DerefMut for Guard<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: there is one guard at a time, borrowed mutably.
-        unsafe { &mut *self.lock.value.get() }
-    }
-}
-
-impl<T> Drop for Guard<'_, T> {
-    fn drop(&mut self) {
-        if self.lock.state.swap(FREE, Release) == CONTENDED {
+    unsafe fn unlock(&self) {
+        if self.0.swap(FREE, Release) == CONTENDED {
             // Nobody to wake is fine.
-            let _ = syscall::futex_wake(self.lock.state.as_ptr(), 1, FUTEX_BITSET_ALL as u32, 0);
+            let _ = syscall::futex_wake(self.0.as_ptr(), 1, FUTEX_BITSET_ALL as u32, 0);
         }
     }
 }

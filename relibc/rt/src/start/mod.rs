@@ -9,8 +9,8 @@ mod lock;
 pub mod mem;
 mod thread;
 
-pub use heap::Heap;
-pub use lock::Lock;
+pub use heap::{Heap, heap};
+pub use lock::{Lock, RawFutex};
 pub use thread::spawn;
 
 use crate::syscall;
@@ -62,7 +62,7 @@ pub fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
 macro_rules! program {
     ($main:path) => {
         #[global_allocator]
-        static HEAP: $crate::start::Heap = $crate::start::Heap::new();
+        static HEAP: $crate::start::Heap = $crate::start::heap();
 
         #[panic_handler]
         fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
@@ -76,6 +76,11 @@ macro_rules! program {
             "xor ebp, ebp",
             "and rsp, -16",
             "call {begin}",
+            "ud2",
+            // Prebuilt `core` and `alloc` name these two, but nothing unwinds here.
+            ".globl rust_eh_personality, _Unwind_Resume",
+            "rust_eh_personality:",
+            "_Unwind_Resume:",
             "ud2",
             begin = sym begin,
         );
