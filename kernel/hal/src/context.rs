@@ -397,8 +397,10 @@ unsafe extern "C" fn start_kernel() {
     naked_asm!("xor ebp, ebp", "pop rdi", "pop rsi", "call {first}", "ud2", first = sym first_kernel)
 }
 
-extern "C" fn first_kernel(arg: usize, entry: fn(usize) -> !) -> ! {
+extern "C" fn first_kernel(arg: usize, entry: usize) -> ! {
     finish_switch();
+    // SAFETY: `new_kernel` put a function of this type there.
+    let entry = unsafe { core::mem::transmute::<usize, fn(usize) -> !>(entry) };
     entry(arg)
 }
 

@@ -4,6 +4,8 @@
 //! in the section `.extable` with the place to go on if they fault (`trap` does that), so a fault is an [`Err`], not
 //! the end of the kernel. SMAP is lifted for just these instructions.
 //!
+//! The functions with these instructions are not inlined, so that there are few of them and the table stays short.
+//!
 //! User memory may change at any time under the kernel, and is no Rust memory: it is read and written in assembly only.
 
 use core::arch::asm;
@@ -73,7 +75,7 @@ macro_rules! on_fault {
 ///
 /// # Safety
 /// The kernel's side is valid for `len` bytes, the other passed `check`.
-#[inline(always)]
+#[inline(never)]
 unsafe fn copy(dst: usize, src: usize, len: usize) -> usize {
     let left: usize;
     // SAFETY: as the caller promises; a fault ends at label 4 with what is left in rcx, never 0. DF is clear (psABI).
@@ -133,7 +135,7 @@ macro_rules! access {
 }
 
 /// Loads a word; `addr` has been checked.
-#[inline(always)]
+#[inline(never)]
 fn load_8(addr: usize) -> Result<u64, Fault> {
     let mut value: u64 = 0;
     // SAFETY: reads checked user memory; a fault is fixed up.
@@ -142,7 +144,7 @@ fn load_8(addr: usize) -> Result<u64, Fault> {
 }
 
 /// Loads half a word; `addr` has been checked.
-#[inline(always)]
+#[inline(never)]
 fn load_4(addr: usize) -> Result<u32, Fault> {
     let mut value: u32 = 0;
     // SAFETY: reads checked user memory; a fault is fixed up.
@@ -151,7 +153,7 @@ fn load_4(addr: usize) -> Result<u32, Fault> {
 }
 
 /// Stores a word; `addr` has been checked.
-#[inline(always)]
+#[inline(never)]
 fn store_8(addr: usize, value: u64) -> Result<(), Fault> {
     // SAFETY: writes checked user memory; a fault is fixed up.
     let failed = unsafe { access!("mov [{address}], {value}", addr, value = in(reg) value) };
@@ -159,7 +161,7 @@ fn store_8(addr: usize, value: u64) -> Result<(), Fault> {
 }
 
 /// Stores half a word; `addr` has been checked.
-#[inline(always)]
+#[inline(never)]
 fn store_4(addr: usize, value: u32) -> Result<(), Fault> {
     // SAFETY: writes checked user memory; a fault is fixed up.
     let failed = unsafe { access!("mov [{address}], {value:e}", addr, value = in(reg) value) };
@@ -300,7 +302,7 @@ pub fn load_u64(addr: usize) -> Result<u64, Fault> {
 ///
 /// # Errors
 /// A page that cannot be written (even if the value differs).
-#[inline]
+#[inline(never)]
 pub fn compare_exchange_u32(addr: usize, current: u32, new: u32) -> Result<Result<u32, u32>, Fault> {
     check(addr, 4, true)?;
     if !addr.is_multiple_of(4) {

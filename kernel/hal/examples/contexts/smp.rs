@@ -7,7 +7,7 @@ use core::sync::atomic::Ordering;
 use ochre_hal::mem::Frame;
 use ochre_hal::paging::{PageTable, Prot};
 use ochre_hal::context;
-use ochre_hal::{Level, SpinLock, UserRegs, cpu, log, user};
+use ochre_hal::{Level, SpinLock, UserRegs, cpu, log, time, user};
 
 use crate::machine::{BUSY, CODE, Task, enqueue, handle, page, serve_one};
 use crate::programs::{ECHO, READER, YIELDS};
@@ -19,10 +19,13 @@ const COUNT: usize = 0x70_0000;
 const POISON: u64 = 0xdead_beef_dead_beef;
 
 pub fn run() {
-    shootdowns();
-    crossfire();
-    wanderers();
-    churn();
+    for (name, test) in
+        [("shootdowns", shootdowns as fn()), ("crossfire", crossfire), ("wanderers", wanderers), ("churn", churn)]
+    {
+        let start = time::now();
+        test();
+        log!(Level::Info, "contexts: {name} took {} ms", (time::now() - start) / 1_000_000);
+    }
 }
 
 fn wait(tasks: &[Arc<Task>]) {
@@ -56,7 +59,7 @@ fn shootdowns() {
     while (0..others).any(|n| count(n) == 0) {
         cpu::spin_hint();
     }
-    for round in 0..300u64 {
+    for round in 0..100u64 {
         let new = Frame::alloc_zeroed().expect("memory");
         new.write_as(0, &round);
         table.map(DATA, new.clone(), Prot::R).expect("memory");
@@ -80,7 +83,7 @@ fn crossfire() {
         let own = context::current();
         let table = TABLE.lock().clone().expect("a table");
         let at = regs.rbx as usize;
-        for round in 0..60 {
+        for round in 0..20 {
             for page in 0..PAGES {
                 let frame = Frame::alloc_zeroed().expect("memory");
                 frame.write_as(0, &(at + page + round));
@@ -144,7 +147,7 @@ fn wanderers() {
         tasks.iter().for_each(enqueue);
     }
     wait(&tasks);
-    log!(Level::Info, "contexts: {} tasks wandered, {} times busy", tasks.len(), BUSY.load(Ordering::Relaxed));
+    log!(Level::Info, "contexts: {} tasks wandered, {} times busy so far", tasks.len(), BUSY.load(Ordering::Relaxed));
 }
 
 /// Many contexts and tables at once, more stacks than are kept; all comes back.
