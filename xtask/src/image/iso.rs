@@ -25,12 +25,14 @@ pub fn make(image: &Image, module: &Path, cmdline: &str, work: &Path, out: &Path
     Ok(())
 }
 
-/// GRUB's configuration. The framebuffer that GRUB sets up is handed to the kernel.
+/// GRUB's configuration. UEFI's console is on the serial ports already; BIOS's is not. The framebuffer that GRUB sets up is handed to the kernel.
 fn menu(cmdline: &str) -> String {
     format!(
-        "serial --unit=0 --speed=115200\n\
-         terminal_input console serial\n\
-         terminal_output console serial\n\
+        "if [ $grub_platform = pc ]; then\n\
+         \tserial --unit=0 --speed=115200\n\
+         \tterminal_input console serial\n\
+         \tterminal_output console serial\n\
+         fi\n\
          insmod all_video\n\
          set timeout=0\n\
          menuentry Ochre {{\n\
