@@ -390,6 +390,7 @@ fn enter_trampoline(me: &Arc<Thread>, regs: &mut UserRegs, interrupted: u64) -> 
     word!(page, SignalPage, interrupted).store(interrupted, Relaxed);
     page.atomic_u32(offset_of!(SignalPage, held)).store(1, SeqCst);
     regs.rip = trampoline;
+    regs.rax = shared.addr as u64;
     // Direction, trap and alignment-check flags would surprise the trampoline.
     regs.rflags = 0x202;
     true

@@ -9,7 +9,8 @@
 //! instead of a blocking syscall's end (which then returns EINTR), the kernel:
 //!
 //! 1. saves rip, rsp, rflags and rax of the interrupted code in `saved_*`, sets `held` to 1,
-//! 2. goes on at the trampoline with every other register untouched and rsp as it was (the red zone is the trampoline's care).
+//! 2. goes on at the trampoline with the address of the thread's page in rax, rflags 0x202, and everything else as it was, rsp too (the
+//!    trampoline cares for the red zone, and must not trust the stack before it knows that no alternate one is wanted).
 //!
 //! The trampoline saves registers, takes signals (`SIGNAL_TAKE` with its siginfo, which clears the pending bit), runs
 //! handlers, restores `held` to 0 and returns to `saved_rip` by itself: sigreturn is no syscall. Unblocking: clear
