@@ -12,55 +12,55 @@ use std::process::{Command, Stdio};
 /// folder that holds its files. `members` are the paths to unpack, as tar patterns; all if there are none.
 pub fn unpacked(workspace: &Workspace, package: &str, members: &[&str]) -> Result<PathBuf> {
     host::ensure(&[host::DEBS])?;
-    let version = match candidate(package)? {
-        Some(version) => version,
-        None => {
-            // A machine that never ran it has no lists.
-            process::output(process::command("apt-get").args(["-qq", "update"]))?;
-            candidate(package)?.with_context(|| format!("apt knows no package {package}"))?
-        }
-    };
     let base = workspace.target_dir("debian")?;
-    let dir = base.join(format!("{package}_{}", version.replace(':', "%3a")));
-    if dir.exists() {
-        return Ok(dir);
-    }
-    let _step = Step::start(format!("fetching Debian's {package} {version}"));
-    let partial = base.join(format!("{package}.partial.{}", std::process::id()));
-    std::fs::create_dir_all(&partial).with_context(|| format!("cannot make {}", partial.display()))?;
-    download(&partial, package, &version)?;
-    let deb = std::fs::read_dir(&partial)?.next().context("apt-get download left no file")??.path();
-    unpack(&deb, &partial, members)?;
-    std::fs::remove_file(&deb)?;
-    std::fs::rename(&partial, &dir).with_context(|| format!("cannot make {}", dir.display()))?;
-    Ok(dir)
+    with_lists(|| {
+        let version = candidate(package)?;
+        let dir = base.join(format!("{package}_{}", version.replace(':', "%3a")));
+        if !dir.exists() {
+            let _step = Step::start(format!("fetching Debian's {package} {version}"));
+            let partial = base.join(format!("{package}.partial.{}", std::process::id()));
+            fetch(package, &version, members, &partial)?;
+            std::fs::rename(&partial, &dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        }
+        Ok(dir)
+    })
 }
 
 /// The packages that a package depends on, as apt resolves them.
 pub fn depends(package: &str) -> Result<Vec<String>> {
-    let text = process::text(process::command("apt-cache").args(["depends", "--important", package]))?;
+    let text = with_lists(|| process::text(process::command("apt-cache").args(["depends", "--important", package])))?;
     Ok(text.lines().filter_map(|line| line.trim().strip_prefix("Depends: ")).map(str::to_owned).collect())
 }
 
-/// The version that apt would install.
-fn candidate(package: &str) -> Result<Option<String>> {
-    let text = process::text(process::command("apt-cache").env("LC_ALL", "C").args(["policy", package]))?;
-    let version = text.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
-    Ok(version.filter(|version| *version != "(none)").map(str::to_owned))
+/// Does what needs apt's lists of packages, and once more with new lists if that fails: a new machine has none, and old
+/// ones name versions that the mirror no longer has.
+fn with_lists<T>(job: impl Fn() -> Result<T>) -> Result<T> {
+    job().or_else(|first| {
+        let step = Step::start("updating apt's lists of packages");
+        process::output(process::command("apt-get").args(["-qq", "update"])).context(first)?;
+        drop(step);
+        job()
+    })
 }
 
-fn download(dir: &Path, package: &str, version: &str) -> Result<()> {
-    let request = format!("{package}={version}");
-    let fetch = || {
-        let mut command = process::command("apt-get");
-        // apt's own user may not write where we build; it then warns and goes on as we.
-        process::output(command.current_dir(dir).args(["-qq", "download", &request])).map(|_| ())
-    };
-    // The mirror may have moved on since the lists were fetched.
-    fetch().or_else(|_| {
-        process::output(process::command("apt-get").args(["-qq", "update"]))?;
-        fetch()
-    })
+/// The version that apt would install.
+fn candidate(package: &str) -> Result<String> {
+    let text = process::text(process::command("apt-cache").env("LC_ALL", "C").args(["policy", package]))?;
+    let version = text.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
+    version.filter(|version| *version != "(none)").map(str::to_owned).with_context(|| format!("apt knows no {package}"))
+}
+
+/// Downloads one version of a package and unpacks it into `dir`.
+fn fetch(package: &str, version: &str, members: &[&str], dir: &Path) -> Result<()> {
+    if dir.exists() {
+        std::fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))?;
+    }
+    std::fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+    let mut download = process::command("apt-get");
+    process::output(download.current_dir(dir).args(["-qq", "download", &format!("{package}={version}")]))?;
+    let deb = std::fs::read_dir(dir)?.next().context("apt-get download left no file")??.path();
+    unpack(&deb, dir, members)?;
+    std::fs::remove_file(&deb).with_context(|| format!("cannot remove {}", deb.display()))
 }
 
 fn unpack(deb: &Path, dir: &Path, members: &[&str]) -> Result<()> {

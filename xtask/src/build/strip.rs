@@ -13,7 +13,10 @@ pub fn stripped(file: &Path, dir: &Path) -> Result<PathBuf> {
     let mut stamp = Stamp::new(&output);
     stamp.file(file)?;
     if !stamp.is_fresh() {
-        process::output(process::command("strip").args(["--strip-debug", "-o"]).arg(&output).arg(file))?;
+        // Another xtask may be doing the same.
+        let new = output.with_added_extension(std::process::id().to_string());
+        process::output(process::command("strip").args(["--strip-debug", "-o"]).arg(&new).arg(file))?;
+        std::fs::rename(&new, &output).with_context(|| format!("cannot write {}", output.display()))?;
         stamp.save()?;
     }
     Ok(output)

@@ -126,8 +126,8 @@ impl Item {
 }
 
 fn write(module: &Path, kernel: &Path, bootstrap: Option<&Path>, items: &BTreeMap<String, Item>) -> Result<()> {
-    // A VM that is running may have the old file open.
-    let new = module.with_extension("new");
+    // A machine that is running may have the old file open, and another xtask may be doing the same.
+    let new = module.with_extension(format!("new.{}", std::process::id()));
     let file = File::create(&new).with_context(|| format!("cannot write {}", new.display()))?;
     let mut archive = Archive::new(BufWriter::new(file), Align::Page);
     if let Some(bootstrap) = bootstrap {
