@@ -4,14 +4,14 @@
 //! in the section `.extable` with the place to go on if they fault (`trap` does that), so a fault is an [`Err`], not
 //! the end of the kernel. SMAP is lifted for just these instructions.
 //!
-//! The functions with these instructions are not inlined, so that there are few of them and the table stays short.
-//!
 //! User memory may change at any time under the kernel, and is no Rust memory: it is read and written in assembly only.
 
+use alloc::vec::Vec;
 use core::arch::asm;
 use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use crate::Once;
 use crate::cpu;
 use crate::mem::Frame;
 use crate::paging::USER_END;
@@ -28,29 +28,38 @@ pub struct Fault {
 /// CR4.SMAP is set, so user memory is out of reach but between `stac` and `clac`.
 static SMAP: AtomicBool = AtomicBool::new(false);
 
-pub(crate) fn init() {
-    SMAP.store(cpu::features().has_smap, Relaxed);
-}
+/// The instructions that may fault and where to go on then, by address.
+static FIXUPS: Once<Vec<(usize, usize)>> = Once::new();
 
 /// An entry of `.extable`: offsets of the instruction and of its fix-up, each from its own field.
 #[repr(C)]
-struct Fixup {
+struct Entry {
     instruction: i32,
     target: i32,
 }
 
-/// Where to go on after a fault at `address` in the kernel; None if that is a bug.
-pub(crate) fn fixup(address: usize) -> Option<usize> {
+/// Sorts the fix-ups. Does nothing the second time.
+pub(crate) fn init() {
     unsafe extern "C" {
-        safe static __extable_start: Fixup;
-        safe static __extable_end: Fixup;
+        safe static __extable_start: Entry;
+        safe static __extable_end: Entry;
     }
+    SMAP.store(cpu::features().has_smap, Relaxed);
     let (start, end) = (&raw const __extable_start, &raw const __extable_end);
-    let count = (end as usize - start as usize) / size_of::<Fixup>();
+    let count = (end as usize - start as usize) / size_of::<Entry>();
     // SAFETY: the link script puts all entries of the section between the two symbols.
     let table = unsafe { core::slice::from_raw_parts(start, count) };
     let resolve = |field: &i32| (&raw const *field as usize).wrapping_add_signed(*field as isize);
-    table.iter().find(|entry| resolve(&entry.instruction) == address).map(|entry| resolve(&entry.target))
+    let mut fixups: Vec<_> = table.iter().map(|entry| (resolve(&entry.instruction), resolve(&entry.target))).collect();
+    fixups.sort_unstable();
+    let _ = FIXUPS.set(fixups);
+}
+
+/// Where to go on after a fault at `address` in the kernel; None if that is a bug.
+pub(crate) fn fixup(address: usize) -> Option<usize> {
+    let fixups = FIXUPS.get()?;
+    let found = fixups.binary_search_by_key(&address, |fixup| fixup.0).ok()?;
+    Some(fixups[found].1)
 }
 
 /// `len` bytes from `addr` on are in the user half.
@@ -59,7 +68,9 @@ fn check(addr: usize, len: usize, write: bool) -> Result<(), Fault> {
     if len <= USER_END && addr <= USER_END - len { Ok(()) } else { Err(Fault { addr, write }) }
 }
 
+/// The fault that was just fixed up.
 #[cold]
+#[inline(never)]
 fn fault(write: bool) -> Fault {
     Fault { addr: cpu::this().fault_address.get(), write }
 }
@@ -75,7 +86,7 @@ macro_rules! on_fault {
 ///
 /// # Safety
 /// The kernel's side is valid for `len` bytes, the other passed `check`.
-#[inline(never)]
+#[inline(always)]
 unsafe fn copy(dst: usize, src: usize, len: usize) -> usize {
     let left: usize;
     // SAFETY: as the caller promises; a fault ends at label 4 with what is left in rcx, never 0. DF is clear (psABI).
@@ -134,38 +145,38 @@ macro_rules! access {
     }};
 }
 
-/// Loads a word; `addr` has been checked.
-#[inline(never)]
-fn load_8(addr: usize) -> Result<u64, Fault> {
+/// Loads a word, None after a fault; `addr` has been checked.
+#[inline(always)]
+fn load_8(addr: usize) -> Option<u64> {
     let mut value: u64 = 0;
     // SAFETY: reads checked user memory; a fault is fixed up.
     let failed = unsafe { access!("mov {value}, [{address}]", addr, value = inout(reg) value) };
-    if failed == 0 { Ok(value) } else { Err(fault(false)) }
+    (failed == 0).then_some(value)
 }
 
-/// Loads half a word; `addr` has been checked.
-#[inline(never)]
-fn load_4(addr: usize) -> Result<u32, Fault> {
+/// Loads half a word, None after a fault; `addr` has been checked.
+#[inline(always)]
+fn load_4(addr: usize) -> Option<u32> {
     let mut value: u32 = 0;
     // SAFETY: reads checked user memory; a fault is fixed up.
     let failed = unsafe { access!("mov {value:e}, [{address}]", addr, value = inout(reg) value) };
-    if failed == 0 { Ok(value) } else { Err(fault(false)) }
+    (failed == 0).then_some(value)
 }
 
-/// Stores a word; `addr` has been checked.
-#[inline(never)]
-fn store_8(addr: usize, value: u64) -> Result<(), Fault> {
+/// Stores a word, false after a fault; `addr` has been checked.
+#[inline(always)]
+fn store_8(addr: usize, value: u64) -> bool {
     // SAFETY: writes checked user memory; a fault is fixed up.
     let failed = unsafe { access!("mov [{address}], {value}", addr, value = in(reg) value) };
-    if failed == 0 { Ok(()) } else { Err(fault(true)) }
+    failed == 0
 }
 
-/// Stores half a word; `addr` has been checked.
-#[inline(never)]
-fn store_4(addr: usize, value: u32) -> Result<(), Fault> {
+/// Stores half a word, false after a fault; `addr` has been checked.
+#[inline(always)]
+fn store_4(addr: usize, value: u32) -> bool {
     // SAFETY: writes checked user memory; a fault is fixed up.
     let failed = unsafe { access!("mov [{address}], {value:e}", addr, value = in(reg) value) };
-    if failed == 0 { Ok(()) } else { Err(fault(true)) }
+    failed == 0
 }
 
 /// # Safety
@@ -176,8 +187,8 @@ unsafe fn from_user(dst: *mut u8, src: usize, len: usize) -> Result<(), Fault> {
     // SAFETY: the caller promises `dst`; `src` is checked.
     unsafe {
         match len {
-            8 => dst.cast::<u64>().write_unaligned(load_8(src)?),
-            4 => dst.cast::<u32>().write_unaligned(load_4(src)?),
+            8 => dst.cast::<u64>().write_unaligned(load_8(src).ok_or_else(|| fault(false))?),
+            4 => dst.cast::<u32>().write_unaligned(load_4(src).ok_or_else(|| fault(false))?),
             _ if copy(dst as usize, src, len) != 0 => return Err(fault(false)),
             _ => {}
         }
@@ -191,14 +202,14 @@ unsafe fn from_user(dst: *mut u8, src: usize, len: usize) -> Result<(), Fault> {
 unsafe fn to_user(dst: usize, src: *const u8, len: usize) -> Result<(), Fault> {
     check(dst, len, true)?;
     // SAFETY: the caller promises `src`; `dst` is checked.
-    unsafe {
+    let done = unsafe {
         match len {
             8 => store_8(dst, src.cast::<u64>().read_unaligned()),
             4 => store_4(dst, src.cast::<u32>().read_unaligned()),
-            _ if copy(dst, src as usize, len) != 0 => Err(fault(true)),
-            _ => Ok(()),
+            _ => copy(dst, src as usize, len) == 0,
         }
-    }
+    };
+    if done { Ok(()) } else { Err(fault(true)) }
 }
 
 /// Fills `dst` from user memory.
@@ -284,7 +295,7 @@ pub fn zero_user(dst: usize, len: usize) -> Result<(), Fault> {
 #[inline]
 pub fn load_u32(addr: usize) -> Result<u32, Fault> {
     check(addr, 4, false)?;
-    load_4(addr)
+    load_4(addr).ok_or_else(|| fault(false))
 }
 
 /// Loads a 64-bit word of user memory, in one access if it is aligned.
@@ -294,7 +305,7 @@ pub fn load_u32(addr: usize) -> Result<u32, Fault> {
 #[inline]
 pub fn load_u64(addr: usize) -> Result<u64, Fault> {
     check(addr, 8, false)?;
-    load_8(addr)
+    load_8(addr).ok_or_else(|| fault(false))
 }
 
 /// Atomically: if the word at `addr` is `current`, it becomes `new`. `Ok(Ok(previous))` if it did, `Ok(Err(value))` if it was
@@ -302,7 +313,7 @@ pub fn load_u64(addr: usize) -> Result<u64, Fault> {
 ///
 /// # Errors
 /// A page that cannot be written (even if the value differs).
-#[inline(never)]
+#[inline]
 pub fn compare_exchange_u32(addr: usize, current: u32, new: u32) -> Result<Result<u32, u32>, Fault> {
     check(addr, 4, true)?;
     if !addr.is_multiple_of(4) {
