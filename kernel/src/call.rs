@@ -58,7 +58,14 @@ pub enum Answer {
     /// A number; the answer's arguments.
     Value(usize, [u64; 3]),
     /// A new handle of the server.
-    Opened { id: u64, flags: u64, object: Option<Arc<File>> },
+    Opened {
+        /// The server's id of it.
+        id: u64,
+        /// `OPENED_` flags.
+        flags: u64,
+        /// A memory object that serves its reads and maps.
+        object: Option<Arc<File>>,
+    },
     /// An open file.
     File(Arc<File>),
     /// Another absolute path to try.

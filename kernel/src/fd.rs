@@ -150,12 +150,18 @@ fn vectored(a: &[u64; 6], mut each: impl FnMut(UserSlice, Option<u64>) -> Result
 /// READV.
 pub fn readv(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let file = if a[3] == u64::MAX { me.process.file(a[0] as i32)? } else { positioned(me, a[0])? };
+    if let Some(result) = crate::io::readv(&file, a[1], a[2]) {
+        return result;
+    }
     vectored(a, |part, at| file.read(part, at))
 }
 
 /// WRITEV.
 pub fn writev(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let file = if a[3] == u64::MAX { me.process.file(a[0] as i32)? } else { positioned(me, a[0])? };
+    if let Some(result) = crate::io::writev(&file, a[1], a[2]) {
+        return result;
+    }
     vectored(a, |part, at| file.write(part, at))
 }
 

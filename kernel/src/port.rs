@@ -44,9 +44,11 @@ pub struct Port {
     slot_freed: WaitQueue,
     /// EPOLLIN while requests wait to be received.
     readiness: Readiness,
-    /// For /scheme/sys: calls, ns spent in them, and how many took up to 2^n µs.
+    /// Calls answered, for /scheme/sys.
     pub calls: AtomicU64,
+    /// ns that callers waited for them.
     pub latency_ns: AtomicU64,
+    /// How many took less than 2^n µs.
     pub histogram: [AtomicU64; 16],
 }
 

@@ -28,6 +28,7 @@ const FILES: &[(&str, fn(&mut String))] = &[
     ("boot", boot),
     ("cmdline", cmdline),
     ("context", threads),
+    ("counters", totals),
     ("cpu", cpus),
     ("memory", memory),
     ("process", processes),
@@ -207,21 +208,25 @@ fn counters_of(n: usize) -> [(&'static str, u64); 8] {
     ]
 }
 
-/// `name value` lines: totals first, then `cpuN.name value`.
-fn counters(text: &mut String) {
-    let all = (0..cpu::count()).map(counters_of);
-    let mut totals = counters_of(0).map(|(name, _)| (name, 0u64));
-    for one in all.clone() {
+/// `name value` lines: what a benchmark shows beside a row, summed over all CPUs.
+fn totals(text: &mut String) {
+    let mut totals = counters_of(0);
+    for one in (1..cpu::count()).map(counters_of) {
         for (total, (_, value)) in totals.iter_mut().zip(one) {
             total.1 = total.1.wrapping_add(value);
         }
     }
-    let _ = writeln!(text, "uptime_ns {}", hal::time::now());
-    let _ = writeln!(text, "processes {}", process::all().len());
     for (name, value) in totals {
         let _ = writeln!(text, "{name} {value}");
     }
-    for (n, one) in all.enumerate() {
+}
+
+/// `name value` lines: totals first, then `cpuN.name value`.
+fn counters(text: &mut String) {
+    let _ = writeln!(text, "uptime_ns {}", hal::time::now());
+    let _ = writeln!(text, "processes {}", process::all().len());
+    totals(text);
+    for (n, one) in (0..cpu::count()).map(counters_of).enumerate() {
         for (name, value) in one {
             let _ = writeln!(text, "cpu{n}.{name} {value}");
         }
