@@ -88,11 +88,8 @@ unsafe fn find_symbol(
         let mut order = alloc::vec::Vec::from([object]);
         let mut next = 0;
         while next < order.len() {
-            for dep in order[next].deps.borrow().iter() {
-                if !order.contains(dep) {
-                    order.push(*dep);
-                }
-            }
+            let deps = order[next].deps.borrow().clone();
+            order.extend(deps.into_iter().filter(|dep| !order.contains(dep)).collect::<alloc::vec::Vec<_>>());
             next += 1;
         }
         symbols::lookup(&order, &query, None)

@@ -62,6 +62,23 @@ impl File {
         Ok(done)
     }
 
+    /// The first `most` bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read_all(&self, most: usize) -> Result<Vec<u8>> {
+        let mut bytes = Vec::from([0; 4096]);
+        let mut len = 0;
+        loop {
+            len += self.read_at(&mut bytes[len..], len as u64)?;
+            if len < bytes.len() || len >= most {
+                bytes.truncate(len);
+                return Ok(bytes);
+            }
+            bytes.resize(bytes.len() * 2, 0);
+        }
+    }
+
     fn error(&self, what: &str, errno: c_int) -> Error {
         fail!("{}: {what}: {}", self.shown(), crate::string::error_text(errno))
     }

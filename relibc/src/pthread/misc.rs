@@ -26,7 +26,7 @@ c_api! {
             return libc::ERANGE;
         }
         if of == thread::current().addr() as pthread_t {
-            return errno::code(sys::prctl(libc::PR_SET_NAME, name.addr(), 0, 0, 0));
+            return errno::code(sys::prctl(libc::PR_SET_NAME, name.expose_provenance(), 0, 0, 0));
         }
         with_comm_path(of, |path| {
             let raw = sys::openat(libc::AT_FDCWD, path, libc::O_WRONLY | libc::O_CLOEXEC, 0);
@@ -46,7 +46,7 @@ c_api! {
             return libc::ERANGE;
         }
         if of == thread::current().addr() as pthread_t {
-            return errno::code(sys::prctl(libc::PR_GET_NAME, out.addr(), 0, 0, 0));
+            return errno::code(sys::prctl(libc::PR_GET_NAME, out.expose_provenance(), 0, 0, 0));
         }
         with_comm_path(of, |path| {
             let raw = sys::openat(libc::AT_FDCWD, path, libc::O_RDONLY | libc::O_CLOEXEC, 0);
@@ -93,7 +93,7 @@ c_api! {
     /// pthread_setschedparam(3).
     fn pthread_setschedparam(of: pthread_t, policy: c_int, param: *const sched_param) -> c_int {
         let tid = (*(of as *mut Thread)).tid.load(Ordering::Relaxed);
-        errno::code(sys::call(libc::SYS_sched_setscheduler, [tid as usize, policy as usize, param.addr(), 0, 0, 0]))
+        errno::code(sys::call(libc::SYS_sched_setscheduler, [tid as usize, policy as usize, param.expose_provenance(), 0, 0, 0]))
     }
 
     /// pthread_getschedparam(3).
@@ -104,7 +104,7 @@ c_api! {
             return errno::code(raw);
         }
         *policy = raw as c_int;
-        errno::code(sys::call(libc::SYS_sched_getparam, [tid as usize, out.addr(), 0, 0, 0, 0]))
+        errno::code(sys::call(libc::SYS_sched_getparam, [tid as usize, out.expose_provenance(), 0, 0, 0, 0]))
     }
 
     /// pthread_getcpuclockid(3).

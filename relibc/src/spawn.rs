@@ -1,0 +1,398 @@
+//! `spawn.h`: `posix_spawn` and its attributes.
+//!
+//! The child borrows this process's memory until it calls exec (like vfork), on a stack of its own, so
+//! that nothing is copied however large the parent is. Everything that allocates is done before.
+
+use crate::process::{candidates, try_each};
+use crate::{env, sys};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::ffi::{CStr, c_char, c_int, c_short, c_void};
+use core::ptr;
+use libc::{mode_t, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sched_param, sigset_t};
+
+/// Stack of the child until exec, bytes.
+const STACK: usize = 64 << 10;
+/// Status with which a child ends that could not exec (glibc's).
+const CANNOT_EXEC: c_int = 127;
+
+/// What is to be done with descriptors and the directory before exec.
+enum Action {
+    Open { fd: c_int, path: Vec<u8>, flags: c_int, mode: mode_t },
+    Close(c_int),
+    Dup2 { old: c_int, new: c_int },
+    Chdir(Vec<u8>),
+    Fchdir(c_int),
+    CloseFrom(c_int),
+    TakeTerminal(c_int),
+}
+
+/// A `posix_spawn_file_actions_t` from inside: its first word holds the list.
+#[repr(C)]
+struct Actions {
+    list: *mut Vec<Action>,
+}
+
+/// A `posix_spawnattr_t` from inside, as glibc lays it out.
+#[repr(C)]
+struct Attr {
+    flags: c_short,
+    group: pid_t,
+    default: sigset_t,
+    mask: sigset_t,
+    param: sched_param,
+    policy: c_int,
+    cgroup: c_int,
+}
+
+const _: () = assert!(size_of::<Attr>() <= size_of::<posix_spawnattr_t>());
+
+unsafe fn attr<'a>(at: *const posix_spawnattr_t) -> &'a Attr {
+    &*at.cast::<Attr>()
+}
+
+unsafe fn attr_mut<'a>(at: *mut posix_spawnattr_t) -> &'a mut Attr {
+    &mut *at.cast::<Attr>()
+}
+
+unsafe fn push(actions: *mut posix_spawn_file_actions_t, action: Action) -> c_int {
+    let list = &mut *(*actions.cast::<Actions>()).list;
+    if list.try_reserve(1).is_err() {
+        return libc::ENOMEM;
+    }
+    list.push(action);
+    0
+}
+
+unsafe fn owned(path: *const c_char) -> Vec<u8> {
+    CStr::from_ptr(path).to_bytes_with_nul().to_vec()
+}
+
+/// What the child needs.
+struct Job<'a> {
+    paths: &'a [Vec<u8>],
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+    attr: Option<&'a Attr>,
+    actions: &'a [Action],
+    /// The caller's mask, which the child gets unless the attributes have one.
+    mask: u64,
+    /// The child's error, seen by the parent because they share memory.
+    errno: c_int,
+}
+
+/// Resets the signals that have handlers (whose code the parent owns), or that are asked to be.
+unsafe fn reset_signals(attr: Option<&Attr>) {
+    let asked = match attr {
+        Some(attr) if attr.flags & libc::POSIX_SPAWN_SETSIGDEF as c_short != 0 => {
+            *(&raw const attr.default).cast::<u64>()
+        }
+        _ => 0,
+    };
+    let mut action: libc::sigaction = core::mem::zeroed();
+    for signal in 1..=64 {
+        if signal == libc::SIGKILL || signal == libc::SIGSTOP {
+            continue;
+        }
+        if asked & 1 << (signal - 1) == 0 {
+            sys::sigaction(signal, ptr::null(), &mut action);
+            if matches!(action.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN) {
+                continue;
+            }
+        }
+        action = core::mem::zeroed();
+        sys::sigaction(signal, &action, ptr::null_mut());
+    }
+}
+
+unsafe fn apply_attr(attr: &Attr) -> Result<(), c_int> {
+    let has = |flag: c_int| c_int::from(attr.flags) & flag != 0;
+    /// Not in every version of the crate `libc`.
+    const SETSID: c_int = 0x80;
+    if has(SETSID) {
+        sys::result(sys::setsid())?;
+    }
+    if has(libc::POSIX_SPAWN_SETPGROUP) {
+        sys::result(sys::setpgid(0, attr.group))?;
+    }
+    if has(libc::POSIX_SPAWN_SETSCHEDULER) {
+        let args = [0, attr.policy as usize, (&raw const attr.param).expose_provenance(), 0, 0, 0];
+        sys::result(sys::call(libc::SYS_sched_setscheduler, args))?;
+    } else if has(libc::POSIX_SPAWN_SETSCHEDPARAM) {
+        let args = [0, (&raw const attr.param).expose_provenance(), 0, 0, 0, 0];
+        sys::result(sys::call(libc::SYS_sched_setparam, args))?;
+    }
+    if has(libc::POSIX_SPAWN_RESETIDS) {
+        sys::result(sys::setgid(sys::getgid() as u32))?;
+        sys::result(sys::setuid(sys::getuid() as u32))?;
+    }
+    Ok(())
+}
+
+unsafe fn apply_action(action: &Action) -> Result<(), c_int> {
+    match action {
+        Action::Open { fd, path, flags, mode } => {
+            let opened = sys::result(sys::openat(libc::AT_FDCWD, path.as_ptr().cast(), *flags, *mode))? as c_int;
+            if opened != *fd {
+                sys::result(sys::dup3(opened, *fd, flags & libc::O_CLOEXEC))?;
+                sys::close(opened);
+            }
+        }
+        Action::Close(fd) => {
+            // A descriptor that is not open is no error here. POSIX.
+            sys::close(*fd);
+        }
+        Action::Dup2 { old, new } if old == new => {
+            // The descriptor is to survive exec.
+            let flags = sys::result(sys::fcntl(*old, libc::F_GETFD, 0))?;
+            sys::result(sys::fcntl(*old, libc::F_SETFD, flags & !(libc::FD_CLOEXEC as usize)))?;
+        }
+        Action::Dup2 { old, new } => {
+            sys::result(sys::dup3(*old, *new, 0))?;
+        }
+        Action::Chdir(path) => {
+            sys::result(sys::chdir(path.as_ptr().cast()))?;
+        }
+        Action::Fchdir(fd) => {
+            sys::result(sys::fchdir(*fd))?;
+        }
+        Action::CloseFrom(fd) => {
+            sys::result(sys::call(libc::SYS_close_range, [*fd as usize, u32::MAX as usize, 0, 0, 0, 0]))?;
+        }
+        Action::TakeTerminal(fd) => {
+            let group = sys::result(sys::getpgid(0))? as c_int;
+            sys::result(sys::ioctl(*fd, libc::TIOCSPGRP as usize, (&raw const group).expose_provenance()))?;
+        }
+    }
+    Ok(())
+}
+
+unsafe fn prepare(job: &Job) -> Result<(), c_int> {
+    reset_signals(job.attr);
+    if let Some(attr) = job.attr {
+        apply_attr(attr)?;
+    }
+    for action in job.actions {
+        apply_action(action)?;
+    }
+    let mut mask = job.mask;
+    if let Some(attr) = job.attr
+        && c_int::from(attr.flags) & libc::POSIX_SPAWN_SETSIGMASK != 0
+    {
+        mask = *(&raw const attr.mask).cast::<u64>();
+    }
+    sys::rt_sigprocmask(libc::SIG_SETMASK, &mask, ptr::null_mut(), 8);
+    Ok(())
+}
+
+/// The child: only system calls from here, in memory that it shares with the parent.
+unsafe extern "C" fn child(argument: *mut c_void) -> ! {
+    let job = &mut *argument.cast::<Job>();
+    job.errno = match prepare(job) {
+        Ok(()) => try_each(job.paths, job.argv, job.envp),
+        Err(errno) => errno,
+    };
+    sys::exit_process(CANNOT_EXEC)
+}
+
+unsafe fn spawn(
+    out: *mut pid_t,
+    paths: &[Vec<u8>],
+    actions: *const posix_spawn_file_actions_t,
+    attributes: *const posix_spawnattr_t,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> c_int {
+    if paths.is_empty() {
+        return libc::ENOENT;
+    }
+    let raw = sys::mmap(
+        ptr::null_mut(),
+        STACK,
+        libc::PROT_READ | libc::PROT_WRITE,
+        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK,
+        -1,
+        0,
+    );
+    let stack = match sys::result(raw) {
+        Ok(stack) => stack,
+        Err(errno) => return errno,
+    };
+    let empty: &[Action] = &[];
+    let mut job = Job {
+        paths,
+        argv,
+        envp: if envp.is_null() { env::current().cast_const().cast() } else { envp },
+        attr: if attributes.is_null() { None } else { Some(attr(attributes)) },
+        actions: if actions.is_null() { empty } else { &*(*actions.cast::<Actions>()).list },
+        mask: 0,
+        errno: 0,
+    };
+    let all = u64::MAX;
+    sys::rt_sigprocmask(libc::SIG_BLOCK, &all, &mut job.mask, 8);
+    let mask = job.mask;
+    let raw = sys::spawn_vfork((stack + STACK) as *mut c_void, child, (&raw mut job).cast());
+    let mut errno = (&raw const job.errno).read_volatile();
+    match sys::result(raw) {
+        Ok(pid) if errno != 0 => {
+            // It has ended already; nobody else is to see it.
+            sys::wait4(pid as pid_t, ptr::null_mut(), 0, ptr::null_mut());
+        }
+        Ok(pid) if !out.is_null() => *out = pid as pid_t,
+        Ok(_) => {}
+        Err(error) => errno = error,
+    }
+    sys::munmap(stack as *mut c_void, STACK);
+    sys::rt_sigprocmask(libc::SIG_SETMASK, &mask, ptr::null_mut(), 8);
+    errno
+}
+
+c_api! {
+    /// posix_spawn(3).
+    fn posix_spawn(
+        pid: *mut pid_t, path: *const c_char, actions: *const posix_spawn_file_actions_t,
+        attr: *const posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char,
+    ) -> c_int {
+        spawn(pid, &[owned(path)], actions, attr, argv, envp)
+    }
+
+    /// posix_spawnp(3).
+    fn posix_spawnp(
+        pid: *mut pid_t, file: *const c_char, actions: *const posix_spawn_file_actions_t,
+        attr: *const posix_spawnattr_t, argv: *const *const c_char, envp: *const *const c_char,
+    ) -> c_int {
+        spawn(pid, &candidates(file), actions, attr, argv, envp)
+    }
+
+    /// posix_spawn_file_actions_init(3).
+    fn posix_spawn_file_actions_init(actions: *mut posix_spawn_file_actions_t) -> c_int {
+        actions.write_bytes(0, 1);
+        (*actions.cast::<Actions>()).list = Box::into_raw(Box::new(Vec::new()));
+        0
+    }
+
+    /// posix_spawn_file_actions_destroy(3).
+    fn posix_spawn_file_actions_destroy(actions: *mut posix_spawn_file_actions_t) -> c_int {
+        let list = core::mem::replace(&mut (*actions.cast::<Actions>()).list, ptr::null_mut());
+        if !list.is_null() {
+            drop(Box::from_raw(list));
+        }
+        0
+    }
+
+    /// posix_spawn_file_actions_addopen(3).
+    fn posix_spawn_file_actions_addopen(
+        actions: *mut posix_spawn_file_actions_t, fd: c_int, path: *const c_char, flags: c_int, mode: mode_t,
+    ) -> c_int {
+        if fd < 0 { return libc::EBADF; }
+        push(actions, Action::Open { fd, path: owned(path), flags, mode })
+    }
+
+    /// posix_spawn_file_actions_addclose(3).
+    fn posix_spawn_file_actions_addclose(actions: *mut posix_spawn_file_actions_t, fd: c_int) -> c_int {
+        if fd < 0 { return libc::EBADF; }
+        push(actions, Action::Close(fd))
+    }
+
+    /// posix_spawn_file_actions_adddup2(3).
+    fn posix_spawn_file_actions_adddup2(actions: *mut posix_spawn_file_actions_t, old: c_int, new: c_int) -> c_int {
+        if old < 0 || new < 0 { return libc::EBADF; }
+        push(actions, Action::Dup2 { old, new })
+    }
+
+    /// posix_spawn_file_actions_addchdir_np(3).
+    fn posix_spawn_file_actions_addchdir_np(actions: *mut posix_spawn_file_actions_t, path: *const c_char) -> c_int {
+        push(actions, Action::Chdir(owned(path)))
+    }
+
+    /// posix_spawn_file_actions_addfchdir_np(3).
+    fn posix_spawn_file_actions_addfchdir_np(actions: *mut posix_spawn_file_actions_t, fd: c_int) -> c_int {
+        if fd < 0 { return libc::EBADF; }
+        push(actions, Action::Fchdir(fd))
+    }
+
+    /// posix_spawn_file_actions_addclosefrom_np(3).
+    fn posix_spawn_file_actions_addclosefrom_np(actions: *mut posix_spawn_file_actions_t, fd: c_int) -> c_int {
+        if fd < 0 { return libc::EBADF; }
+        push(actions, Action::CloseFrom(fd))
+    }
+
+    /// posix_spawn_file_actions_addtcsetpgrp_np(3).
+    fn posix_spawn_file_actions_addtcsetpgrp_np(actions: *mut posix_spawn_file_actions_t, fd: c_int) -> c_int {
+        if fd < 0 { return libc::EBADF; }
+        push(actions, Action::TakeTerminal(fd))
+    }
+
+    /// posix_spawnattr_init(3).
+    fn posix_spawnattr_init(attr: *mut posix_spawnattr_t) -> c_int {
+        attr.write_bytes(0, 1);
+        0
+    }
+
+    /// posix_spawnattr_destroy(3).
+    fn posix_spawnattr_destroy(_attr: *mut posix_spawnattr_t) -> c_int { 0 }
+
+    /// posix_spawnattr_setflags(3).
+    fn posix_spawnattr_setflags(to: *mut posix_spawnattr_t, flags: c_short) -> c_int {
+        const KNOWN: c_short = 0x1ff;
+        if flags & !KNOWN != 0 {
+            return libc::EINVAL;
+        }
+        attr_mut(to).flags = flags;
+        0
+    }
+
+    /// posix_spawnattr_getflags(3).
+    fn posix_spawnattr_getflags(of: *const posix_spawnattr_t, out: *mut c_short) -> c_int {
+        *out = attr(of).flags;
+        0
+    }
+
+    /// posix_spawnattr_setpgroup(3).
+    fn posix_spawnattr_setpgroup(to: *mut posix_spawnattr_t, group: pid_t) -> c_int {
+        attr_mut(to).group = group;
+        0
+    }
+
+    /// posix_spawnattr_getpgroup(3).
+    fn posix_spawnattr_getpgroup(of: *const posix_spawnattr_t, out: *mut pid_t) -> c_int {
+        *out = attr(of).group;
+        0
+    }
+
+    /// posix_spawnattr_setsigdefault(3).
+    fn posix_spawnattr_setsigdefault(to: *mut posix_spawnattr_t, set: *const sigset_t) -> c_int {
+        attr_mut(to).default = *set;
+        0
+    }
+
+    /// posix_spawnattr_getsigdefault(3).
+    fn posix_spawnattr_getsigdefault(of: *const posix_spawnattr_t, out: *mut sigset_t) -> c_int {
+        *out = attr(of).default;
+        0
+    }
+
+    /// posix_spawnattr_setsigmask(3).
+    fn posix_spawnattr_setsigmask(to: *mut posix_spawnattr_t, set: *const sigset_t) -> c_int {
+        attr_mut(to).mask = *set;
+        0
+    }
+
+    /// posix_spawnattr_getsigmask(3).
+    fn posix_spawnattr_getsigmask(of: *const posix_spawnattr_t, out: *mut sigset_t) -> c_int {
+        *out = attr(of).mask;
+        0
+    }
+
+    /// posix_spawnattr_setschedpolicy(3).
+    fn posix_spawnattr_setschedpolicy(to: *mut posix_spawnattr_t, policy: c_int) -> c_int {
+        attr_mut(to).policy = policy;
+        0
+    }
+
+    /// posix_spawnattr_setschedparam(3).
+    fn posix_spawnattr_setschedparam(to: *mut posix_spawnattr_t, param: *const sched_param) -> c_int {
+        attr_mut(to).param = *param;
+        0
+    }
+}
