@@ -150,8 +150,8 @@ fn parse(text: &str) -> Result<Vec<Spec>> {
         for pattern in patterns.into_iter().flatten() {
             Regex::new(pattern).with_context(|| format!("the test `{}`: the pattern `{pattern}`", spec.name))?;
         }
-        if spec.command.is_empty() && spec.kernel.is_none() {
-            bail!("the test `{}` has neither a command nor a kernel of its own", spec.name);
+        if spec.command.is_empty() && spec.kernel.is_none() && !spec.kernel_fault {
+            bail!("the test `{}` has no command, and no kernel that ends the machine itself", spec.name);
         }
     }
     Ok(file.test)
