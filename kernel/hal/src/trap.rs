@@ -327,12 +327,12 @@ unsafe extern "C" {
 const STUB_SIZE: usize = 16;
 
 extern "C" fn on_user_trap(regs: &mut UserRegs, vector: u8) {
+    let error = regs.orig_rax;
+    regs.orig_rax |= u64::from(vector) << 32;
     if vector >= 32 {
         irq::dispatch(vector);
     } else {
-        let exception = exception(vector, regs.orig_rax);
-        regs.orig_rax |= u64::from(vector) << 32;
-        glue::exception(regs, exception);
+        glue::exception(regs, exception(vector, error));
     }
     glue::exit_to_user(regs);
 }

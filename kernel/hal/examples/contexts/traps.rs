@@ -17,6 +17,7 @@ pub fn run() {
     for _ in 0..3 {
         registers();
         faults();
+        steps();
         vectors();
         fork();
         memory();
@@ -164,6 +165,39 @@ fn faults() {
     });
     assert_eq!((dirty, table.lookup(DATA).map(|found| found.1)), (1, Some(Prot::R)));
     table.clean(0, usize::MAX, &mut |_| panic!("dirty again"));
+}
+
+/// Single steps, which come on a stack of their own first; also over a system call.
+fn steps() {
+    const TF: u64 = 0x100;
+    fn handler(regs: &mut UserRegs, e: Option<Exception>) {
+        let at = regs.rip as usize - CODE;
+        match (STEP.fetch_add(1, Ordering::Relaxed), e) {
+            (0, Some(Exception::Debug)) => assert_eq!((at, regs.rflags & TF), (8, TF)),
+            (1, Some(Exception::Debug)) => {
+                assert_eq!(at, 0xd);
+                // To a null system call, with the flag still set.
+                (regs.rip, regs.rax) = (CODE as u64 + 0x1c, 0);
+            }
+            // It returns with the flag, so the step after it ends in the exception: here that is beyond the program.
+            (2, Some(Exception::Debug)) => {
+                assert!(at > 0x1c && regs.rax == 42);
+                *regs = UserRegs { rax: 1, rdi: 9, rip: CODE as u64 + 0x1c, ..Default::default() };
+            }
+            (step, e) => panic!("step {step}: {e:?} at {at:#x}"),
+        }
+    }
+    STEP.store(0, Ordering::Relaxed);
+    handle(Some(handler));
+    let table = PageTable::new().expect("memory");
+    page(&table, DATA);
+    let task = Task::new(FAULTS, &table, 0, &UserRegs { rip: CODE as u64, rflags: TF, rbx: DATA as u64, ..Default::default() });
+    let started = task.context.with_user_regs(|regs| regs.rip += 6);
+    assert!(started.is_some());
+    // The byte after the program is 0: `add [rax], al`, which is fine with this address.
+    page(&table, 0);
+    assert_eq!(finish(&task), 9);
+    handle(None);
 }
 
 /// A task that checks its vector registers, FS and GS base.
