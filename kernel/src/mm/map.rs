@@ -248,10 +248,7 @@ impl Space {
         for (n, page) in range.step_by(PAGE_SIZE).enumerate() {
             self.fault_for(page, write)?;
             if n % CHUNK == CHUNK - 1 {
-                hal::cpu::poll_interrupts();
-                if crate::thread::current().is_killed() {
-                    return Err(Errno::EINTR);
-                }
+                super::breathe()?;
             }
         }
         Ok(())

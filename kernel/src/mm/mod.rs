@@ -41,6 +41,15 @@ pub(crate) const PAGE: u64 = PAGE_SIZE as u64;
 /// Pages that a loop goes through at a time before it lets interrupts in.
 pub(crate) const CHUNK: usize = 256;
 
+/// Between two chunks of a long loop, with no lock held: lets interrupts in. EINTR if the thread is to end.
+pub(crate) fn breathe() -> ochre_abi::Result<()> {
+    ochre_hal::cpu::poll_interrupts();
+    match crate::thread::try_current() {
+        Some(me) if me.is_killed() => Err(ochre_abi::Errno::EINTR),
+        _ => Ok(()),
+    }
+}
+
 /// How many pages hold `bytes`.
 pub(crate) fn pages_of(bytes: u64) -> u64 {
     bytes.div_ceil(PAGE)

@@ -52,8 +52,8 @@ impl MemoryObject {
                 Err(_) => break,
             }
             pages += 1;
-            if pages % CHUNK == 0 {
-                hal::cpu::poll_interrupts();
+            if pages % CHUNK == 0 && super::breathe().is_err() {
+                break;
             }
         }
         Ok(done)
@@ -107,8 +107,8 @@ impl MemoryObject {
                 Err(_) => break,
             }
             pages += 1;
-            if pages % CHUNK == 0 {
-                hal::cpu::poll_interrupts();
+            if pages % CHUNK == 0 && super::breathe().is_err() {
+                break;
             }
         }
         Ok(done)

@@ -86,10 +86,7 @@ pub fn object_phys(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         let phys = object.pin(first + n)?;
         user::write(out.checked_add(n * 8).ok_or(Errno::EFAULT)?, &phys)?;
         if n % CHUNK as u64 == CHUNK as u64 - 1 {
-            hal::cpu::poll_interrupts();
-            if me.is_killed() {
-                return Err(Errno::EINTR);
-            }
+            super::breathe()?;
         }
     }
     Ok(count as usize)

@@ -4,7 +4,7 @@
 //! until the page is here or has failed. A request covers a run of absent pages, so that reading ahead costs one message.
 
 use super::object::{Kind, MemoryObject, Slot, State};
-use super::{PAGE, PAGE_SIZE, pages_of};
+use super::{CHUNK, PAGE, PAGE_SIZE, pages_of};
 use crate::port::Port;
 use crate::sched::{self, Wake};
 use crate::thread;
@@ -118,12 +118,14 @@ impl MemoryObject {
         if !offset.is_multiple_of(PAGE) || !matches!(self.kind, Kind::Sparse) {
             return Err(Errno::EINVAL);
         }
+        let wanted = len;
+        let len = (pages_of(self.size()) * PAGE).saturating_sub(offset).min(len as u64) as usize;
         let mut done = 0;
         while done < len {
-            let index = offset.checked_add(done as u64).ok_or(Errno::EINVAL)? / PAGE;
+            let index = (offset + done as u64) / PAGE;
             let here = self.holds_any(index);
             let part = (len - done).min(PAGE_SIZE);
-            if !here && index < pages_of(self.size()) {
+            if !here {
                 if let Err(error) = self.supply_page(index, from.wrapping_add(done as u64), part) {
                     if error == Errno::ENOMEM {
                         self.fail(index * PAGE, len - done, error)?;
@@ -132,11 +134,11 @@ impl MemoryObject {
                 }
             }
             done += part;
-            if done.is_multiple_of(64 * PAGE_SIZE) {
-                hal::cpu::poll_interrupts();
+            if done.is_multiple_of(CHUNK * PAGE_SIZE) {
+                super::breathe()?;
             }
         }
-        Ok(done)
+        Ok(wanted)
     }
 
     fn supply_page(&self, index: u64, from: u64, len: usize) -> Result<()> {

@@ -373,8 +373,8 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    /// The largest step, in pages, so that even a full one is soon done.
-    const MAX: usize = 1 << 15;
+    /// The largest step, in pages: 64 GiB. One that is full by surprise takes as long as its pages, of which there are not that many.
+    const MAX: usize = 1 << 24;
 
     pub(super) fn new(range: Range<usize>) -> Steps {
         Steps { range, pages: 512 }
@@ -399,7 +399,7 @@ impl Steps {
 
     /// The step met so many pages.
     pub(super) fn done(&mut self, pages: usize) {
-        self.pages = if pages < super::CHUNK / 2 { (self.pages * 2).min(Self::MAX) } else { 512 };
+        self.pages = if pages < super::CHUNK / 2 { (self.pages * 4).min(Self::MAX) } else { 512 };
         if self.range.start < self.range.end {
             hal::cpu::poll_interrupts();
         }

@@ -1,6 +1,6 @@
 //! Syscalls on address spaces under construction.
 
-use super::PAGE_SIZE;
+use super::{CHUNK, PAGE_SIZE};
 use super::map::{Limits, Request};
 use super::space::{Space, SpaceFile};
 use crate::file::File;
@@ -11,7 +11,6 @@ use ochre_abi::file::{O_CLOEXEC, O_RDWR};
 use ochre_abi::memory::{MAP_ANONYMOUS, MapArgs};
 use ochre_abi::process::RLIMIT_RESIDENT;
 use ochre_abi::{Errno, Result};
-use ochre_hal as hal;
 
 /// SPACE_CREATE.
 pub fn space_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
@@ -59,8 +58,8 @@ pub fn space_write(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
             Err(error) if done == 0 => return Err(error),
             Err(_) => break,
         }
-        if done % (64 * PAGE_SIZE) < PAGE_SIZE {
-            hal::cpu::poll_interrupts();
+        if done % (CHUNK * PAGE_SIZE) < PAGE_SIZE {
+            super::breathe()?;
         }
     }
     Ok(done)

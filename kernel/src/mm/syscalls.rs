@@ -10,7 +10,6 @@ use ochre_abi::layout::PAGE_SIZE;
 use ochre_abi::memory::MAP_ANONYMOUS;
 use ochre_abi::process::RLIMIT_RESIDENT;
 use ochre_abi::{Errno, Result};
-use ochre_hal as hal;
 
 pub use super::object_syscalls::{
     object_clean, object_create, object_evict, object_pager, object_phys, object_slice, object_supply,
@@ -86,7 +85,7 @@ pub fn mincore(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         let bytes = &mut bytes[..(end - start) / PAGE_SIZE];
         space.resident(start..end, bytes)?;
         user::copy_out(out.checked_add((n * CHUNK) as u64).ok_or(Errno::EFAULT)?, bytes)?;
-        hal::cpu::poll_interrupts();
+        super::breathe()?;
     }
     Ok(0)
 }
