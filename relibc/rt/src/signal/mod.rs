@@ -39,9 +39,6 @@ mod deliver;
 mod frame;
 mod trampoline;
 
-#[cfg(test)]
-mod tests;
-
 pub use action::{
     Action, AltStack, Dispatcher, Disposition, Effect, SA_NODEFER, SA_ONSTACK, SA_RESTART, SS_DISABLE, default_effect,
 };
@@ -119,3 +116,6 @@ pub fn deliver_pending(page: &SignalPage) {
         let _ = syscall::signal_deliver();
     }
 }
+
+#[cfg(test)]
+mod tests;
