@@ -191,23 +191,27 @@ fn switch(next: Arc<Thread>, now: u64) -> Result<(), Arc<Thread>> {
     let this = CPUS.get();
     let id = cpu::id();
     next.sched.state.store(RUNNING, SeqCst);
-    let old = thread::replace_current(Some(next.clone()));
-    account(old.as_ref(), now);
-    let context = &next.context;
     this.running_priority.store(next.sched.effective.load(Relaxed), Relaxed);
     let old_cpu = next.sched.cpu.swap(id, Relaxed);
     next.sched.started.store(now, Relaxed);
-    let result = context::switch_to(context);
-    if result.is_err() {
-        next.sched.cpu.store(old_cpu, Relaxed);
-        let priority = old.as_ref().map_or(IDLE, |t| t.sched.effective.load(Relaxed));
-        this.running_priority.store(priority, Relaxed);
-        thread::replace_current(old);
-        next.sched.state.store(READY, SeqCst);
-        return Err(next);
+    // From here on only the CPU refers to `next`: this stack may not run again for long after that thread has ended.
+    let context = next.context.clone();
+    let old = thread::replace_current(Some(next));
+    account(old.as_ref(), now);
+    if context::switch_into(context).is_ok() {
+        // Somebody switched back to this flow, maybe on another CPU; `old` is this flow's own thread (or none for idle).
+        return Ok(());
     }
-    // Somebody switched back to this flow, maybe on another CPU; `old` is this flow's own thread (or none for idle).
-    Ok(())
+    let priority = old.as_ref().map_or(IDLE, |t| t.sched.effective.load(Relaxed));
+    this.running_priority.store(priority, Relaxed);
+    match thread::replace_current(old) {
+        Some(next) => {
+            next.sched.cpu.store(old_cpu, Relaxed);
+            next.sched.state.store(READY, SeqCst);
+            Err(next)
+        }
+        None => Ok(()),
+    }
 }
 
 fn account(old: Option<&Arc<Thread>>, now: u64) {

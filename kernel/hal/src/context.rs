@@ -281,11 +281,24 @@ fn running<'a>() -> &'a Context {
 /// [`Busy`] if `next` runs (here too), has not been left completely yet, or is being looked at: try again, or queue it.
 #[inline]
 pub fn switch_to(next: &Arc<Context>) -> Result<(), Busy> {
+    switch_into(next.clone())
+}
+
+/// As [`switch_to`], and the flow that is left holds no reference to `next` while it does not run: what a dead thread
+/// leaves behind is not kept by whoever switched to it.
+///
+/// # Errors
+/// As [`switch_to`]; the reference is dropped.
+#[inline]
+pub fn switch_into(next: Arc<Context>) -> Result<(), Busy> {
     crate::sync::depth::assert_none();
     if !next.claim() {
         return Err(Busy);
     }
     let cpu = cpu::this();
+    let raw = Arc::into_raw(next);
+    // SAFETY: `raw` becomes this CPU's `current` below, whose reference lives until the context has been left again.
+    let next = unsafe { &*raw };
     // SAFETY: an `Arc` that this CPU owns, until `finish_switch` on another stack.
     let previous = unsafe { &*cpu.current.get() };
     if previous.modern && next.modern {
@@ -305,7 +318,7 @@ pub fn switch_to(next: &Arc<Context>) -> Result<(), Busy> {
         exchange(previous, next);
     }
     count_up(&cpu.counters.context_switches);
-    cpu.previous.set(cpu.current.replace(Arc::into_raw(next.clone())));
+    cpu.previous.set(cpu.current.replace(raw));
     // SAFETY: `next` is claimed, so its stack is in use by nobody and its saved stack pointer leads to a `Frame`, or to what
     // this very block has pushed; this flow's goes to its own context, whose claim is given up only on the other stack.
     // All registers but RBP and RBX, which are saved, are declared as changed.

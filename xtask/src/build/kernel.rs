@@ -14,6 +14,10 @@ use std::process::Command;
 /// The package of the kernel's entry, and the name of its ELF file.
 pub const PACKAGE: &str = "ochre";
 
+/// The kernel is optimised as one program: its crates call each other on every path that is measured.
+const WHOLE_PROGRAM: [(&str, &str); 2] =
+    [("CARGO_PROFILE_RELEASE_LTO", "fat"), ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1")];
+
 /// Frame pointers make backtraces possible. The kernel is linked at a fixed address in the top 2 GiB, which is what
 /// the code model `kernel` means.
 const RUSTFLAGS: &str = "-Cforce-frame-pointers=yes -Ccode-model=kernel -Crelocation-model=static";
@@ -58,7 +62,7 @@ pub fn build(workspace: &Workspace, kernel: &Kernel) -> Result<PathBuf> {
 fn cargo() -> Result<Command> {
     if rustup_has_target()? {
         let mut cargo = process::command("cargo");
-        cargo.env("RUSTFLAGS", RUSTFLAGS);
+        cargo.env("RUSTFLAGS", RUSTFLAGS).envs(WHOLE_PROGRAM);
         return Ok(cargo);
     }
     host::ensure(&[host::KERNEL, host::LINK])?;
@@ -69,6 +73,7 @@ fn cargo() -> Result<Command> {
         .env("RUSTC", "/usr/bin/rustc")
         // build-std is unstable; Debian's compiler is a stable one.
         .env("RUSTC_BOOTSTRAP", "1")
+        .envs(WHOLE_PROGRAM)
         // Debian's packages have no rust-lld, which is this target's default linker.
         .env("RUSTFLAGS", format!("{RUSTFLAGS} -Clinker=ld.lld -Clinker-flavor=ld.lld"))
         .args(["-Zbuild-std=core,alloc", "-Zbuild-std-features=compiler-builtins-mem"]);
