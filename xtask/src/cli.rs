@@ -148,6 +148,9 @@ pub struct ExecArgs {
     /// Run the same command on Debian's Linux kernel and C library, in the same virtual machine
     #[arg(long, conflicts_with = "iso")]
     pub linux: bool,
+    /// With --linux: use our C library, over Linux's system calls, instead of Debian's
+    #[arg(long, requires = "linux")]
+    pub relibc: bool,
     /// The command and its arguments. Without one, the system is only booted
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,

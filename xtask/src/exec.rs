@@ -1,9 +1,10 @@
 //! `cargo xtask exec`: one command in a virtual machine.
 
 use crate::boot;
+use crate::build::libc::{self, Backend};
 use crate::cli::ExecArgs;
 use crate::image::{archive, programs};
-use crate::linux;
+use crate::linux::{self, Guest};
 use crate::progress::note;
 use crate::report;
 use crate::scratch::Scratch;
@@ -21,17 +22,16 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
     let scratch = Scratch::new(workspace)?;
     let put = args.put.as_deref();
     let (boot, mut symboliser) = if args.linux {
-        let config = programs::config(workspace, &args.machine.config)?;
-        let programs = programs::build(workspace, &config)?;
-        let programs = programs.into_iter().map(|(path, program)| (format!("/{path}"), program.file)).collect();
-        let boot = linux::boot(workspace, &programs, put, &args.command, scratch.path())?;
-        let kernel = scratch.path().join("no-kernel-of-ours");
-        (boot, Symboliser::new(&kernel, &programs))
+        let programs = programs::files(workspace, &args.machine.config)?;
+        let libc = if args.relibc { Some(libc::build(workspace, Backend::Linux)?) } else { None };
+        let guest = Guest { programs: &programs, libc: libc.as_deref(), put, command: &args.command };
+        let boot = linux::boot(workspace, &guest, scratch.path())?;
+        (boot, Symboliser::new(None, &programs))
     } else {
         let image = archive::build(workspace, &args.machine.config, &args.machine.kernel())?;
         let cmdline = args.machine.cmdline(&args.command);
         let boot = boot::prepare(&image, args.machine.iso, put, &cmdline, scratch.path())?;
-        (boot, Symboliser::new(&image.kernel, &image.programs))
+        (boot, Symboliser::new(Some(&image.kernel), &image.programs))
     };
     if let Some(put) = put {
         symboliser.add_put(put);

@@ -16,43 +16,59 @@ use std::path::{Path, PathBuf};
 /// The package that depends on the current kernel's.
 const KERNEL: &str = "linux-image-amd64";
 
-/// The C library and its friends, with the Debian package of each.
-const LIBRARIES: &[(&str, &str)] = &[
-    ("libc6", "lib/x86_64-linux-gnu/libc.so.6"),
-    ("libc6", "lib/x86_64-linux-gnu/libm.so.6"),
-    ("libc6", "lib64/ld-linux-x86-64.so.2"),
-    ("libgcc-s1", "lib/x86_64-linux-gnu/libgcc_s.so.1"),
-];
+/// Debian's C library, with the package of each file.
+const GLIBC: &[(&str, &str)] =
+    &[("libc6", "lib/x86_64-linux-gnu/libc.so.6"), ("libc6", "lib/x86_64-linux-gnu/libm.so.6"), ("libc6", LOADER)];
 
-/// Puts together the boot of Linux that runs one command. `programs` are files of the host by their absolute path in
-/// the guest, `put` is a folder for /mnt/put, `dir` a folder for the archive.
-pub fn boot(
-    workspace: &Workspace,
-    programs: &BTreeMap<String, PathBuf>,
-    put: Option<&Path>,
-    command: &[String],
-    dir: &Path,
-) -> Result<Boot> {
+/// What Rust's std needs besides.
+const LIBGCC: (&str, &str) = ("libgcc-s1", "lib/x86_64-linux-gnu/libgcc_s.so.1");
+
+/// The path of the dynamic loader.
+const LOADER: &str = "lib64/ld-linux-x86-64.so.2";
+
+/// What runs on Linux.
+pub struct Guest<'a> {
+    /// The host's files of programs, by their absolute path in the guest.
+    pub programs: &'a BTreeMap<String, PathBuf>,
+    /// A libc.so.6 to use instead of Debian's. It must hold the dynamic loader, as ours does.
+    pub libc: Option<&'a Path>,
+    /// A folder for /mnt/put.
+    pub put: Option<&'a Path>,
+    /// The command.
+    pub command: &'a [String],
+}
+
+/// Puts together the boot of Linux that runs one command. The archive goes into `dir`.
+pub fn boot(workspace: &Workspace, guest: &Guest, dir: &Path) -> Result<Boot> {
     let module = dir.join("linux.cpio");
     let file = File::create(&module).with_context(|| format!("cannot write {}", module.display()))?;
     let mut archive = Archive::new(BufWriter::new(file), Align::Word);
     for path in ["bin", "dev", "proc", "sys", "tmp", "lib", "lib/x86_64-linux-gnu", "lib64", "mnt", "sbin"] {
         archive.directory(path, 0o755)?;
     }
-    let busybox = debian::unpacked(workspace, "busybox-static", &[])?.join("bin/busybox");
-    file_entry(&mut archive, "bin/busybox", &busybox)?;
-    for (package, path) in LIBRARIES {
-        file_entry(&mut archive, path, &debian::unpacked(workspace, package, &[])?.join(path))?;
+    let debian =
+        |package: &str, path: &str| -> Result<PathBuf> { Ok(debian::unpacked(workspace, package, &[])?.join(path)) };
+    let libraries = match guest.libc {
+        Some(libc) => vec![(LOADER, libc.to_owned())],
+        None => GLIBC.iter().map(|(package, path)| Ok((*path, debian(package, path)?))).collect::<Result<_>>()?,
+    };
+    for (path, file) in libraries {
+        file_entry(&mut archive, path, &file)?;
     }
-    for (path, file) in programs {
+    if guest.libc.is_some() {
+        archive.symlink("lib/x86_64-linux-gnu/libc.so.6", &format!("/{LOADER}"))?;
+    }
+    file_entry(&mut archive, LIBGCC.1, &debian(LIBGCC.0, LIBGCC.1)?)?;
+    file_entry(&mut archive, "bin/busybox", &debian("busybox-static", "bin/busybox")?)?;
+    for (path, file) in guest.programs {
         let path = path.trim_start_matches('/');
         if !path.starts_with("lib") {
             file_entry(&mut archive, path, file)?;
         }
     }
-    let script = init(command);
+    let script = init(guest.command);
     archive.file("init", 0o755, u64::try_from(script.len())?, script.as_bytes())?;
-    if let Some(put) = put {
+    if let Some(put) = guest.put {
         crate::image::archive::put(&mut archive, put)?;
     }
     archive.finish()?;

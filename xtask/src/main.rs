@@ -70,6 +70,6 @@ fn symbolise_log(workspace: &Workspace, args: &SymboliseArgs) -> Result<i32> {
     } else {
         log = std::fs::read(&args.log).with_context(|| format!("cannot read {}", args.log.display()))?;
     }
-    print!("{}", Symboliser::new(&image.kernel, &image.programs).annotate(&vm::console::clean(&log)));
+    print!("{}", Symboliser::new(Some(&image.kernel), &image.programs).annotate(&vm::console::clean(&log)));
     Ok(0)
 }

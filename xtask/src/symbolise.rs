@@ -18,7 +18,7 @@ const KERNEL_BASE: u64 = 0xffff_ffff_8000_0000;
 
 /// The files that addresses in a log may belong to.
 pub struct Symboliser {
-    kernel: PathBuf,
+    kernel: Option<PathBuf>,
     programs: BTreeMap<String, PathBuf>,
     open: BTreeMap<PathBuf, Option<Debug>>,
 }
@@ -38,9 +38,10 @@ enum Address<'line> {
 }
 
 impl Symboliser {
-    /// `programs` are the host's copies of the image's files, by their path in the image.
-    pub fn new(kernel: &Path, programs: &BTreeMap<String, PathBuf>) -> Symboliser {
-        Symboliser { kernel: kernel.to_owned(), programs: programs.clone(), open: BTreeMap::new() }
+    /// `kernel` is the kernel's ELF file if it is ours; `programs` are the host's copies of the image's files, by their
+    /// path in the image.
+    pub fn new(kernel: Option<&Path>, programs: &BTreeMap<String, PathBuf>) -> Symboliser {
+        Symboliser { kernel: kernel.map(Path::to_owned), programs: programs.clone(), open: BTreeMap::new() }
     }
 
     /// Takes files from `dir` for what is below /mnt/put.
@@ -77,7 +78,7 @@ impl Symboliser {
     /// What stands `back` bytes before an address.
     fn name(&mut self, address: &Address, back: u64) -> Option<String> {
         let (file, addr) = match address {
-            Address::Kernel(addr) => (self.kernel.clone(), *addr),
+            Address::Kernel(addr) => (self.kernel.clone()?, *addr),
             Address::Program(path, offset) => {
                 let file = self.host_file(path)?;
                 let addr = virtual_address(&file, *offset).ok()??;
@@ -192,7 +193,7 @@ mod tests {
         let program = headers.iter().find(holds).unwrap();
         let offset = wanted.addr - program.p_vaddr(endian) + program.p_offset(endian);
         let programs = BTreeMap::from([("/bin/me".to_owned(), me.clone())]);
-        let text = Symboliser::new(&me, &programs).annotate(&format!("  at /bin/me+{offset:#x}\nplain\n"));
+        let text = Symboliser::new(None, &programs).annotate(&format!("  at /bin/me+{offset:#x}\nplain\n"));
         let first = text.lines().next().unwrap();
         assert!(first.contains("short") && first.contains("symbolise.rs:"), "{text}");
         assert!(text.ends_with("\nplain\n"));

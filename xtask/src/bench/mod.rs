@@ -7,7 +7,7 @@ use crate::boot;
 use crate::build::kernel::Kernel;
 use crate::cli::BenchArgs;
 use crate::image::archive;
-use crate::linux;
+use crate::linux::{self, Guest};
 use crate::progress::{Step, note};
 use crate::report;
 use crate::scratch::Scratch;
@@ -31,7 +31,7 @@ const LINUX: &str = "Linux";
 pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<i32> {
     let command = [PROGRAM.to_owned(), args.name.clone()];
     let image = archive::build(workspace, &args.config, &Kernel::Ochre)?;
-    let mut symboliser = Symboliser::new(&image.kernel, &image.programs);
+    let mut symboliser = Symboliser::new(Some(&image.kernel), &image.programs);
 
     let scratch = Scratch::new(workspace)?;
     let cmdline = cmdline::line("warn", None, &command);
@@ -42,7 +42,11 @@ pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<i32> {
     } else {
         let programs = image.programs.iter().filter(|(path, _)| *path == PROGRAM);
         let programs = programs.map(|(path, file)| (path.clone(), file.clone())).collect();
-        let boot = linux::boot(workspace, &programs, None, &command, scratch.path())?;
+        let boot = linux::boot(
+            workspace,
+            &Guest { programs: &programs, libc: None, put: None, command: &command },
+            scratch.path(),
+        )?;
         measure(LINUX, boot, args, &scratch, &mut symboliser)?
     };
     println!("{}, {} CPUs, instructions counted as nanoseconds (-icount shift=0)\n", args.name, args.smp);

@@ -11,32 +11,59 @@ use std::path::PathBuf;
 /// The package of the C library.
 pub const PACKAGE: &str = "relibc";
 
-/// Chooses the back end that calls Ochre's kernel; without it, the library is built for Linux's.
-const RUSTFLAGS: &str = "--cfg ochre_backend=\"ochre\"";
+/// The kernel that the C library calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Ochre's, through relibc/rt.
+    Ochre,
+    /// Linux's, so that the library can be tried beside glibc.
+    Linux,
+}
+
+impl Backend {
+    fn name(self) -> &'static str {
+        match self {
+            Backend::Ochre => "ochre",
+            Backend::Linux => "linux",
+        }
+    }
+
+    /// What makes the compiler choose it.
+    fn rustflags(self) -> &'static str {
+        match self {
+            Backend::Ochre => "--cfg ochre_backend=\"ochre\"",
+            Backend::Linux => "",
+        }
+    }
+}
 
 /// Builds libc.so.6 and returns its path.
-pub fn build(workspace: &Workspace) -> Result<PathBuf> {
+pub fn build(workspace: &Workspace, backend: Backend) -> Result<PathBuf> {
     let package = workspace.require(PACKAGE)?;
     let _step = Step::start("building libc.so.6");
-    let archive = userland::build_static_library(workspace, PACKAGE, RUSTFLAGS)?.join("librelibc.a");
-    let output = workspace.target_dir("libc")?.join("libc.so.6");
-    let version_script = package.dir.join("libc.map");
+    let archive = userland::build_static_library(workspace, PACKAGE, backend.rustflags())?.join("librelibc.a");
+    let output = workspace.target_dir(&format!("libc/{}", backend.name()))?.join("libc.so.6");
+    let versions = package.dir.join("libc.map");
+    let interposed = package.dir.join("dynamic.list");
 
     let mut link = process::command("ld");
-    link.args(["-shared", "-soname", "libc.so.6", "-e", "_start", "-Bsymbolic", "--gc-sections", "--eh-frame-hdr"])
-        .args(["-z", "now", "-z", "separate-code", "-z", "noexecstack", "-z", "defs", "--hash-style=gnu"])
+    link.args(["-shared", "-soname", "libc.so.6", "-e", "_start", "-Bsymbolic"])
+        .arg("--dynamic-list")
+        .arg(&interposed)
+        .arg("--version-script")
+        .arg(&versions)
+        .args(["--gc-sections", "--eh-frame-hdr", "--hash-style=gnu"])
+        .args(["-z", "now", "-z", "relro", "-z", "defs", "-z", "noexecstack", "-z", "separate-code"])
         .arg("-o")
-        .arg(&output);
-    if version_script.exists() {
-        link.arg("--version-script").arg(&version_script);
-    }
-    link.arg("--whole-archive").arg(&archive).arg("--no-whole-archive");
+        .arg(&output)
+        .arg("--whole-archive")
+        .arg(&archive)
+        .arg("--no-whole-archive");
 
     let mut stamp = Stamp::new(&output);
     stamp.text(&process::shown(&link));
-    stamp.file(&archive)?;
-    if version_script.exists() {
-        stamp.file(&version_script)?;
+    for input in [&archive, &versions, &interposed] {
+        stamp.file(input)?;
     }
     if !stamp.is_fresh() {
         process::run(&mut link)?;

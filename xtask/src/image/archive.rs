@@ -4,6 +4,7 @@ use super::config::{Config, Content, Node};
 use super::cpio::{Align, Archive};
 use super::programs;
 use crate::build::kernel::Kernel;
+use crate::build::libc::Backend;
 use crate::build::stamp::Stamp;
 use crate::build::{bootstrap, debian, kernel, libc, strip, symbols};
 use crate::progress::Step;
@@ -85,7 +86,7 @@ fn collect(
     }
     // An image without programs, which only boots the kernel, needs no C library.
     if !items.is_empty() {
-        let libc = libc::build(workspace)?;
+        let libc = libc::build(workspace, Backend::Ochre)?;
         items.insert(LIBC.to_owned(), Item::Built(0o755, strip::stripped(&libc, &small)?));
         items.insert(LOADER.to_owned(), Item::Node(Node::Link(format!("/{LIBC}"))));
         host_files.insert(LOADER.to_owned(), libc.clone());

@@ -38,6 +38,12 @@ pub fn build(workspace: &Workspace, config: &Config) -> Result<BTreeMap<String, 
     Ok(programs)
 }
 
+/// Builds only the programs of the config `name`. Returns the host's file of each by its absolute path in the image.
+pub fn files(workspace: &Workspace, name: &str) -> Result<BTreeMap<String, PathBuf>> {
+    let programs = build(workspace, &config(workspace, name)?)?;
+    Ok(programs.into_iter().map(|(path, program)| (format!("/{path}"), program.file)).collect())
+}
+
 /// The package's programs that are installed, each with its path.
 fn places(package: &Package, install: &Install) -> Result<Vec<(String, String)>> {
     match (install, package.bins.as_slice()) {

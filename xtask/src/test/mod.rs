@@ -1,5 +1,6 @@
 //! `cargo xtask test`: all tests, on the host and in virtual machines.
 
+mod built;
 mod host;
 mod spec;
 mod system;

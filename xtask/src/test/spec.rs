@@ -1,6 +1,5 @@
 //! What a system test is: a `[[test]]` table in tests/system/*.toml.
 
-use crate::build::kernel::Kernel;
 use crate::vm::machine::Firmware;
 use anyhow::{Context, Result, bail};
 use regex_lite::Regex;
@@ -26,9 +25,9 @@ pub struct Spec {
     /// The image.
     #[serde(default = "base")]
     pub config: String,
-    /// Runs the command on this host instead of in a machine.
+    /// The system that the command runs on.
     #[serde(default)]
-    pub on_host: bool,
+    pub on: System,
     /// The number of CPUs.
     #[serde(default = "two")]
     pub smp: u32,
@@ -70,11 +69,17 @@ pub struct Spec {
     pub limits: BTreeMap<String, f64>,
 }
 
-impl Spec {
-    /// The image and the kernel that the test runs on.
-    pub fn system(&self) -> (String, Kernel) {
-        (self.config.clone(), self.kernel.clone().map_or(Kernel::Ochre, Kernel::Example))
-    }
+/// A system that a command can run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum System {
+    /// Ochre, in a machine.
+    #[default]
+    Ochre,
+    /// This host.
+    Host,
+    /// Debian's Linux with our C library, in a machine.
+    LinuxRelibc,
 }
 
 /// The firmware of a test's machine.
@@ -149,6 +154,9 @@ fn parse(text: &str) -> Result<Vec<Spec>> {
         let patterns = [&spec.output, &spec.forbidden_output, &spec.log, &spec.forbidden_log];
         for pattern in patterns.into_iter().flatten() {
             Regex::new(pattern).with_context(|| format!("the test `{}`: the pattern `{pattern}`", spec.name))?;
+        }
+        if spec.on != System::Ochre && (spec.command.is_empty() || spec.kernel.is_some() || spec.iso.is_some()) {
+            bail!("the test `{}` needs a command, and no kernel or ISO, when it does not run on Ochre", spec.name);
         }
         if spec.command.is_empty() && spec.kernel.is_none() && !spec.kernel_fault {
             bail!("the test `{}` has no command, and no kernel that ends the machine itself", spec.name);

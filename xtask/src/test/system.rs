@@ -1,22 +1,20 @@
 //! The system tests: each boots a machine, runs its command there, and looks.
 
-use super::spec::{self, Spec};
+use super::built::{self, Built};
+use super::spec::{self, Spec, System};
 use super::tally::Tally;
 use crate::bench::row;
-use crate::boot;
 use crate::cli::TestArgs;
-use crate::image::archive::{self, Image};
 use crate::process;
 use crate::progress::note;
 use crate::report;
 use crate::symbolise::Symboliser;
-use crate::vm::cmdline;
 use crate::vm::machine::Machine;
 use crate::vm::outcome::Outcome;
 use crate::vm::run::{self, Finished, Run};
 use crate::vm::sink::Sink;
 use crate::workspace::Workspace;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use regex_lite::Regex;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,18 +30,14 @@ const LOG_LINES: usize = 25;
 pub fn run(workspace: &Workspace, args: &TestArgs, tally: &mut Tally) -> Result<()> {
     let mut specs = spec::load(&workspace.root().join("tests/system"))?;
     specs.retain(|spec| args.filter.as_ref().is_none_or(|filter| spec.name.contains(filter)));
-    let mut images = BTreeMap::new();
+    let mut systems = BTreeMap::new();
     let mut queue = Vec::new();
     for spec in specs {
         if spec.long && !args.long {
             tally.skipped.push((spec.name, "takes long; runs with --long".into()));
             continue;
         }
-        let system = spec.system();
-        if !images.contains_key(&system) {
-            let image = archive::build(workspace, &system.0, &system.1)?;
-            images.insert(system, image);
-        }
+        systems.entry(built::key(&spec)).or_insert_with_key(|key| built::build(workspace, key));
         queue.push(spec);
     }
     let total = queue.len();
@@ -59,7 +53,7 @@ pub fn run(workspace: &Workspace, args: &TestArgs, tally: &mut Tally) -> Result<
                 loop {
                     let Some(spec) = queue.lock().unwrap_or_else(PoisonError::into_inner).pop() else { return };
                     let begin = Instant::now();
-                    let result = one(workspace, &spec, &images[&spec.system()]);
+                    let result = one(workspace, &spec, &systems[&built::key(&spec)]);
                     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
                     verdict(&spec, begin.elapsed(), result, &mut tally);
                 }
@@ -85,14 +79,17 @@ fn verdict(spec: &Spec, elapsed: Duration, result: Result<()>, tally: &mut Tally
 }
 
 /// Runs one test. An error tells what is wrong.
-fn one(workspace: &Workspace, spec: &Spec, image: &Image) -> Result<()> {
+fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<()> {
+    let built = match built {
+        Ok(built) => built,
+        Err(error) => bail!("it could not be built: {error:#}"),
+    };
     let dir = workspace.target_dir(&format!("test-logs/{}", spec.name))?;
-    if spec.on_host {
-        return on_host(spec, image, &dir);
+    if spec.on == System::Host {
+        return on_host(spec, built, &dir);
     }
-    let cmdline = cmdline::line("info", spec.append.as_deref(), &spec.command);
     let machine = Machine {
-        boot: boot::prepare(image, spec.iso.map(Into::into), None, &cmdline, &dir)?,
+        boot: built.boot(workspace, spec, &dir)?,
         smp: spec.smp,
         mem: spec.mem.clone(),
         cpu: None,
@@ -109,13 +106,12 @@ fn one(workspace: &Workspace, spec: &Spec, image: &Image) -> Result<()> {
     if wrong.is_empty() {
         return Ok(());
     }
-    anyhow::bail!(explain(&wrong, &output, &finished, &mut Symboliser::new(&image.kernel, &image.programs)))
+    bail!(explain(&wrong, &output, &finished, &mut built.symboliser()))
 }
 
 /// Runs the very binary on the host that the image holds.
-fn on_host(spec: &Spec, image: &Image, dir: &Path) -> Result<()> {
-    let program = &spec.command[0];
-    let file = image.programs.get(program).with_context(|| format!("the image has no program {program}"))?;
+fn on_host(spec: &Spec, built: &Built, dir: &Path) -> Result<()> {
+    let file = built.program(&spec.command[0])?;
     let mut command = process::command("timeout");
     command.arg(spec.timeout.to_string()).arg(file).args(&spec.command[1..]).current_dir(dir);
     let output = command.output().with_context(|| format!("cannot start `{}`", process::shown(&command)))?;
@@ -126,7 +122,7 @@ fn on_host(spec: &Spec, image: &Image, dir: &Path) -> Result<()> {
         wrong.push(format!("it ended with {}, not with status {}", output.status, spec.status));
     }
     wrong.extend(contents(spec, &text, ""));
-    if wrong.is_empty() { Ok(()) } else { anyhow::bail!("{}\nits output ends so:\n{}", wrong.join("\n"), tail(&text)) }
+    if wrong.is_empty() { Ok(()) } else { bail!("{}\nits output ends so:\n{}", wrong.join("\n"), tail(&text)) }
 }
 
 /// What is wrong about how the guest ended.

@@ -1,0 +1,80 @@
+//! What system tests run on, built before any of them starts.
+
+use super::spec::{Spec, System};
+use crate::boot;
+use crate::build::kernel::Kernel;
+use crate::build::libc::{self, Backend};
+use crate::image::archive::{self, Image};
+use crate::image::programs;
+use crate::linux::{self, Guest};
+use crate::symbolise::Symboliser;
+use crate::vm::cmdline;
+use crate::vm::machine::Boot;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What tests have in common: which system, which image, which kernel.
+pub type Key = (System, String, Kernel);
+
+/// A system that tests can run on.
+pub enum Built {
+    /// Ochre or a kernel that tries the hardware layer.
+    Ochre(Image),
+    /// This host, with the image's programs.
+    Host(BTreeMap<String, PathBuf>),
+    /// Linux, with the image's programs and our C library.
+    Linux(BTreeMap<String, PathBuf>, PathBuf),
+}
+
+/// What the test runs on.
+pub fn key(spec: &Spec) -> Key {
+    (spec.on, spec.config.clone(), spec.kernel.clone().map_or(Kernel::Ochre, Kernel::Example))
+}
+
+/// Builds it.
+pub fn build(workspace: &Workspace, (system, config, kernel): &Key) -> Result<Built> {
+    match system {
+        System::Ochre => Ok(Built::Ochre(archive::build(workspace, config, kernel)?)),
+        System::Host => Ok(Built::Host(programs::files(workspace, config)?)),
+        System::LinuxRelibc => {
+            let programs = programs::files(workspace, config)?;
+            Ok(Built::Linux(programs, libc::build(workspace, Backend::Linux)?))
+        }
+    }
+}
+
+impl Built {
+    /// The host's copy of an image's program.
+    pub fn program(&self, path: &str) -> Result<&Path> {
+        let programs = match self {
+            Built::Ochre(image) => &image.programs,
+            Built::Host(programs) | Built::Linux(programs, _) => programs,
+        };
+        programs.get(path).map(PathBuf::as_path).with_context(|| format!("the image has no program {path}"))
+    }
+
+    /// Makes a test's boot, with files in `dir`.
+    pub fn boot(&self, workspace: &Workspace, spec: &Spec, dir: &Path) -> Result<Boot> {
+        match self {
+            Built::Ochre(image) => {
+                let cmdline = cmdline::line("info", spec.append.as_deref(), &spec.command);
+                boot::prepare(image, spec.iso.map(Into::into), None, &cmdline, dir)
+            }
+            Built::Linux(programs, libc) => {
+                let guest = Guest { programs, libc: Some(libc), put: None, command: &spec.command };
+                linux::boot(workspace, &guest, dir)
+            }
+            Built::Host(_) => bail!("the host is not booted"),
+        }
+    }
+
+    /// What gives names to addresses in the log.
+    pub fn symboliser(&self) -> Symboliser {
+        match self {
+            Built::Ochre(image) => Symboliser::new(Some(&image.kernel), &image.programs),
+            Built::Host(programs) | Built::Linux(programs, _) => Symboliser::new(None, programs),
+        }
+    }
+}
