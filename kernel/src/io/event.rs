@@ -36,6 +36,8 @@ const EXCLUSIVE_OK: u32 = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP
 /// An event queue as a file refers to it.
 pub struct EventQueue {
     pub(super) core: Arc<Core>,
+    /// Read and write work on it: it was opened through /scheme/event.
+    records: bool,
 }
 
 /// The queue itself. It has no action on drop, so that a watcher may hold the last reference for a moment.
@@ -304,10 +306,11 @@ impl Core {
 }
 
 impl EventQueue {
-    /// A queue that watches nothing.
-    pub fn new() -> Arc<EventQueue> {
+    /// A queue that watches nothing. `records`: it can be read and written, as /scheme/event has it.
+    pub fn new(records: bool) -> Arc<EventQueue> {
         let inner = Inner { list: ReadyList::new(), by_key: BTreeMap::new(), purge_at: 64 };
         Arc::new(EventQueue {
+            records,
             core: Arc::new(Core {
                 inner: SpinLock::new(inner),
                 waiters: WaitQueue::new(),
@@ -378,7 +381,7 @@ impl Object for EventQueue {
     /// As /scheme/event has it: waits for events and reads them as struct epoll_events.
     fn read(&self, file: &File, to: UserSlice, _offset: Option<u64>) -> Result<usize> {
         let max = to.len / size_of::<EpollEvent>();
-        if max == 0 {
+        if max == 0 || !self.records {
             return Err(Errno::EINVAL);
         }
         match self.wait(to, max, None, file.nonblocking())? {
@@ -393,7 +396,7 @@ impl Object for EventQueue {
         const RECORD: usize = 24;
         let me = crate::thread::current();
         let mut done = 0;
-        while from.len - done >= RECORD {
+        while self.records && from.len - done >= RECORD {
             let [fd, flags, data]: [u64; 3] = user::read(from.addr + done as u64)?;
             let fd = i32::try_from(fd).map_err(|_| Errno::EBADF)?;
             let event = EpollEvent { events: flags as u32, data };
@@ -427,7 +430,7 @@ pub fn event_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         return Err(Errno::EINVAL);
     }
     need_room(0)?;
-    install(me, File::new(EventQueue::new(), O_RDWR), a[0])
+    install(me, File::new(EventQueue::new(false), O_RDWR), a[0])
 }
 
 /// EVENT_CTL.

@@ -54,7 +54,7 @@ impl TimerTarget for TimerFd {
             return;
         }
         state.armed = None;
-        state.ticks = 1;
+        state.ticks = state.ticks.saturating_add(1);
         if state.interval == 0 {
             state.next = None;
         }
@@ -170,6 +170,12 @@ impl TimerFd {
     fn take(&self, nonblocking: bool) -> Option<Result<u64>> {
         let mut state = self.state.lock();
         if core::mem::take(&mut state.cancelled) {
+            // As Linux: expirations that came before it are forgotten.
+            state.ticks = 0;
+            if state.armed.is_none() && state.interval > 0 {
+                Self::forward(&mut state, hal::time::now());
+                self.arm(&mut state);
+            }
             self.readiness.clear(EPOLLIN);
             return Some(Err(Errno::ECANCELED));
         }

@@ -18,6 +18,6 @@ impl KernelScheme for Event {
             return Err(Errno::ENOENT);
         }
         need_room(0)?;
-        Ok(EventQueue::new())
+        Ok(EventQueue::new(true))
     }
 }
