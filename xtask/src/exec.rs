@@ -37,10 +37,12 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
         symboliser.add_put(put);
     }
     let machine = args.machine.machine(boot);
+    // Without a command there is nothing else to see.
+    let show_console = args.console || args.command.is_empty();
     let how = Run {
         dir: scratch.path(),
         timeout: args.timeout,
-        show_console: args.console,
+        show_console,
         nudge_until: if args.linux { linux::nudge(&machine) } else { None },
     };
     let finished = run::run(&machine, &how, std::io::stdout())?;
@@ -48,7 +50,7 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
     std::fs::copy(&finished.log_file, &log_file)?;
     if let Some(text) = report::failure(&finished, &mut symboliser, &log_file, LOG_LINES) {
         note(text.trim_end());
-    } else if !args.console {
+    } else if !show_console {
         eprint!("{}", crashes(&finished, &mut symboliser));
     }
     Ok(finished.outcome.exit_code())

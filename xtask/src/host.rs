@@ -4,6 +4,7 @@ use crate::process;
 use crate::progress::{Step, note};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// One thing that a job needs: a file that shows whether it is there, and the Debian package that brings it.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +53,9 @@ pub const GDB: &[Need] = &[need("gdb", "gdb")];
 /// Makes sure that everything in `needs` is there: installs what is missing when we are root, otherwise fails with
 /// the command that does it.
 pub fn ensure(needs: &[&[Need]]) -> Result<()> {
+    // Two threads may miss the same.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let missing = missing(needs);
     if missing.is_empty() {
         return Ok(());

@@ -7,10 +7,14 @@ use crate::workspace::Workspace;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// Downloads and unpacks a Debian package, unless the version that apt would install is there already. Returns the
 /// folder that holds its files. `members` are the paths to unpack, as tar patterns; all if there are none.
 pub fn unpacked(workspace: &Workspace, package: &str, members: &[&str]) -> Result<PathBuf> {
+    // Two threads may want the same package.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     host::ensure(&[host::DEBS])?;
     let base = workspace.target_dir("debian")?;
     with_lists(|| {
