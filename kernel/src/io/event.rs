@@ -79,8 +79,7 @@ impl Watcher for Interest {
 impl Interest {
     /// The file's bits now; `None` once it is closed.
     fn bits(&self) -> Option<u32> {
-        let file = self.file.upgrade()?;
-        Some(file.object.readiness().map_or(0, |ready| with_synonyms(ready.get())))
+        Some(bits_now(&*self.file.upgrade()?))
     }
 
     fn unwatch(&self) {
@@ -90,6 +89,17 @@ impl Interest {
             }
         }
     }
+}
+
+/// A file's bits, 0 if it has no readiness. For an event queue it looks at the files that this one watches, too: not under their locks.
+pub(super) fn bits_now(file: &File) -> u32 {
+    let Some(ready) = file.object.readiness() else { return 0 };
+    if ready.get() & EPOLLIN != 0 {
+        if let Some(queue) = file.object::<EventQueue>() {
+            queue.core.prune();
+        }
+    }
+    with_synonyms(ready.get())
 }
 
 impl Inner {
@@ -179,7 +189,7 @@ impl Core {
         Ok(reported)
     }
 
-    /// Takes entries off the ready list's front whose events have passed, so that [`Core::readiness`] tells the truth.
+    /// Takes entries off the ready list's front whose events have passed, so that the queue's readiness tells the truth.
     fn prune(&self) {
         let mut to_look_at = self.inner.lock().list.ready();
         while to_look_at > 0 {
@@ -275,7 +285,7 @@ impl Core {
             // Another thread took the entry out already.
             added.unwatch();
         }
-        self.notify(token, with_synonyms(ready.get()));
+        self.notify(token, bits_now(file));
         Ok(())
     }
 
@@ -416,10 +426,8 @@ impl Object for EventQueue {
         if done == 0 { Err(Errno::EINVAL) } else { Ok(done) }
     }
 
+    /// May say EPOLLIN for events that have passed: [`bits_now`] knows.
     fn readiness(&self) -> Option<&Readiness> {
-        if self.core.readiness.get() & EPOLLIN != 0 {
-            self.core.prune();
-        }
         Some(&self.core.readiness)
     }
 }

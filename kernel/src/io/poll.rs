@@ -1,6 +1,6 @@
 //! poll(2): a look at many files' readiness, and the wait for one of them.
 
-use super::event::EventQueue;
+use super::event::{EventQueue, bits_now};
 use super::{deadline_after, need_room, with_synonyms};
 use crate::file::File;
 use crate::process::Process;
@@ -18,7 +18,7 @@ use ochre_abi::{Errno, Result};
 use zerocopy::IntoBytes;
 
 /// What a file is that has no readiness: always ready.
-const ALWAYS: u32 = EPOLLIN | EPOLLOUT;
+const ALWAYS: u32 = EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
 
 /// The polling thread, as files know it.
 struct Poller(Arc<Thread>);
@@ -29,13 +29,19 @@ impl Watcher for Poller {
     }
 }
 
+/// Errors are told without being asked for.
+fn asked(entry: &PollFd) -> u32 {
+    u32::from(entry.events) | EPOLLERR | EPOLLHUP | EPOLLNVAL
+}
+
 fn bits_of(file: &File) -> u32 {
-    if file.flags() & O_PATH != 0 { EPOLLNVAL } else { with_synonyms(file.object.readiness().map_or(ALWAYS, |r| r.get())) }
+    if file.flags() & O_PATH != 0 { EPOLLNVAL } else { file.object.readiness().map_or(ALWAYS, |r| with_synonyms(r.get())) }
 }
 
 /// Fills in `revents`; how many are not 0.
 fn scan(process: &Process, fds: &mut [PollFd]) -> usize {
     let mut count = 0;
+    // Event queues that may be ready look at their own files, which must not happen under the lock of the handle table.
     let mut queues: Vec<usize> = Vec::new();
     process.with_handles(|table| {
         for (index, entry) in fds.iter_mut().enumerate() {
@@ -43,25 +49,24 @@ fn scan(process: &Process, fds: &mut [PollFd]) -> usize {
             if entry.fd < 0 {
                 continue;
             }
-            let asked = u32::from(entry.events) | EPOLLERR | EPOLLHUP | EPOLLNVAL;
-            let bits = match table.get(entry.fd) {
-                None => EPOLLNVAL,
-                // An event queue looks at its own files, which must not happen in here.
-                Some(handle) if handle.file.object::<EventQueue>().is_some() => {
-                    queues.push(index);
-                    continue;
-                }
-                Some(handle) => bits_of(&handle.file),
-            };
-            entry.revents = (bits & asked) as u16;
-            count += usize::from(entry.revents != 0);
+            let handle = table.get(entry.fd);
+            let bits = handle.map_or(EPOLLNVAL, |handle| bits_of(&handle.file)) & asked(entry);
+            if bits == 0 {
+                continue;
+            }
+            if handle.is_some_and(|handle| handle.file.object::<EventQueue>().is_some()) {
+                queues.push(index);
+                continue;
+            }
+            entry.revents = bits as u16;
+            count += 1;
         }
     });
     for index in queues {
         let entry = &mut fds[index];
-        let bits = process.file(entry.fd).map_or(EPOLLNVAL, |file| bits_of(&file));
-        entry.revents = (bits & (u32::from(entry.events) | EPOLLERR | EPOLLHUP | EPOLLNVAL)) as u16;
-        count += usize::from(entry.revents != 0);
+        let bits = process.file(entry.fd).map_or(EPOLLNVAL, |file| bits_now(&file)) & asked(entry);
+        entry.revents = bits as u16;
+        count += usize::from(bits != 0);
     }
     count
 }
