@@ -1,7 +1,7 @@
 //! The initial tree as one archive: the kernel's boot module.
 
 use super::config::{Config, Content, Node};
-use super::cpio::{Align, Archive};
+use super::cpio::{self, Align, Archive};
 use super::programs;
 use crate::build::kernel::Kernel;
 use crate::build::libc::Backend;
@@ -180,11 +180,14 @@ fn parents<W: Write>(archive: &mut Archive<W>, made: &mut Vec<String>, path: &st
     Ok(())
 }
 
-/// Copies `module` to `out` and appends the tree below the host's folder `dir` as /mnt/put.
+/// Writes `module` with the tree below the host's folder `dir` added as /mnt/put to `out`.
 pub fn with_put(module: &Path, dir: &Path, out: &Path) -> Result<()> {
-    std::fs::copy(module, out).with_context(|| format!("cannot write {}", out.display()))?;
-    let file = File::options().append(true).open(out)?;
-    let mut archive = Archive::new(BufWriter::new(file), Align::Page);
+    let bytes = std::fs::read(module).with_context(|| format!("cannot read {}", module.display()))?;
+    let (entries, end) = cpio::end(&bytes)?;
+    let problem = || format!("cannot write {}", out.display());
+    let mut file = BufWriter::new(File::create(out).with_context(problem)?);
+    file.write_all(&bytes[..usize::try_from(end)?]).with_context(problem)?;
+    let mut archive = Archive::resume(file, Align::Page, entries, end);
     put(&mut archive, dir)?;
     archive.finish()?;
     Ok(())

@@ -35,9 +35,14 @@ pub struct Archive<W> {
 }
 
 impl<W: Write> Archive<W> {
-    /// Starts an archive at the beginning of `out`, or at a multiple of the page size.
+    /// Starts an archive at the beginning of `out`.
     pub fn new(out: W, align: Align) -> Archive<W> {
         Archive { out, align, offset: 0, inode: 0 }
+    }
+
+    /// Goes on with an archive that holds `entries` entries in `offset` bytes and has no end yet.
+    pub fn resume(out: W, align: Align, entries: u32, offset: u64) -> Archive<W> {
+        Archive { out, align, offset, inode: entries }
     }
 
     /// Adds a folder. `path` has no leading slash, here and below; `mode` is only the permission bits.
@@ -63,7 +68,7 @@ impl<W: Write> Archive<W> {
         self.pad(4)
     }
 
-    /// Ends the archive, fills up its last page, and hands `out` back: another archive may follow.
+    /// Ends the archive, fills up its last page, and hands `out` back.
     pub fn finish(mut self) -> Result<W> {
         self.inode = 0;
         self.entry(TRAILER, 0, 1, 0, Align::Word)?;
@@ -114,6 +119,26 @@ impl<W: Write> Archive<W> {
     }
 }
 
+/// The number of entries of a finished archive, and where its end begins, which more entries can replace.
+pub fn end(archive: &[u8]) -> Result<(u32, u64)> {
+    let mut at = 0;
+    let mut entries = 0;
+    loop {
+        let field = |index: usize| {
+            let start = at + 6 + 8 * index;
+            let digits = archive.get(start..start + 8).and_then(|digits| std::str::from_utf8(digits).ok());
+            digits.and_then(|digits| usize::from_str_radix(digits, 16).ok()).context("a damaged archive")
+        };
+        let (len, name_size) = (field(6)?, field(11)?);
+        let name = at + HEADER as usize;
+        if archive.get(name..).is_some_and(|name| name.starts_with(TRAILER.as_bytes())) {
+            return Ok((entries, u64::try_from(at)?));
+        }
+        entries += 1;
+        at = ((name + name_size).next_multiple_of(4) + len).next_multiple_of(4);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +185,22 @@ mod tests {
                 ("empty", 0o100_600, b"")
             ]
         );
+    }
+
+    #[test]
+    fn more_entries_can_follow() {
+        let mut archive = Archive::new(Vec::new(), Align::Page);
+        archive.file("a", 0o644, 1, &b"a"[..]).unwrap();
+        let mut bytes = archive.finish().unwrap();
+        let (entries, offset) = end(&bytes).unwrap();
+        bytes.truncate(offset as usize);
+        let mut archive = Archive::resume(bytes, Align::Page, entries, offset);
+        archive.file("b", 0o644, 1, &b"b"[..]).unwrap();
+        let bytes = archive.finish().unwrap();
+        let entries = read(&bytes);
+        let brief: Vec<_> = entries.iter().map(|(name, _, data, at)| (name.as_str(), &data[..], at % 4096)).collect();
+        assert_eq!(brief, [("a", &b"a"[..], 0), ("b", &b"b"[..], 0)]);
+        assert_eq!(bytes.len() % 4096, 0);
     }
 
     #[test]
