@@ -2,10 +2,9 @@
 
 use super::account::{Account, Kind as Charge};
 use super::maintenance::Maintenance;
-use super::pager::Pager;
+use super::pager::{Pager, Waiter};
 use super::space::Space;
 use super::{PAGE, PAGE_SIZE, pages_of};
-use crate::thread::Thread;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -66,7 +65,7 @@ pub(super) struct State {
     pub(super) seals: u32,
     pub(super) pager: Option<Pager>,
     /// Threads that wait for pages.
-    pub(super) waiters: Vec<Arc<Thread>>,
+    pub(super) waiters: Vec<Waiter>,
 }
 
 /// One page of a sparse object.
@@ -80,8 +79,6 @@ pub(super) enum Slot {
     },
     /// The pager was asked for it.
     Requested,
-    /// The pager answered with an error that nobody has seen yet.
-    Failed(Errno),
 }
 
 struct Mapper {

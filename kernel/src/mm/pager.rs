@@ -7,7 +7,7 @@ use super::object::{Kind, MemoryObject, Slot, State};
 use super::{CHUNK, PAGE, PAGE_SIZE, pages_of};
 use crate::port::Port;
 use crate::sched::{self, Wake};
-use crate::thread;
+use crate::thread::{self, Thread};
 use crate::user;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
@@ -28,10 +28,18 @@ pub struct Pager {
     cookie: u64,
 }
 
+/// A thread that waits for a page. It takes its entry out itself.
+pub(super) struct Waiter {
+    thread: Arc<Thread>,
+    index: u64,
+    /// The pager's error.
+    error: Option<Errno>,
+}
+
 /// Wakes everybody who waits for a page of the object; they look again.
 pub(super) fn wake(state: &mut State) {
-    for thread in state.waiters.drain(..) {
-        sched::unpark(&thread);
+    for waiter in &state.waiters {
+        sched::unpark(&waiter.thread);
     }
 }
 
@@ -69,18 +77,12 @@ impl MemoryObject {
             if index >= pages_of(self.size()) {
                 return Err(Errno::EINVAL);
             }
-            match state.pages.get(index) {
-                Some(Slot::Present { .. }) => return Ok(()),
-                Some(Slot::Failed(error)) => {
-                    let error = *error;
-                    state.pages.remove(index);
-                    return Err(error);
-                }
-                _ => {}
+            if matches!(state.pages.get(index), Some(Slot::Present { .. })) {
+                return Ok(());
             }
             let Some(pager) = state.pager.clone() else { return Err(Errno::EIO) };
             let request = state.pages.get(index).is_none().then(|| self.claim_run(&mut state, index));
-            state.waiters.push(me.clone());
+            state.waiters.push(Waiter { thread: me.clone(), index, error: None });
             drop(state);
             if let Some(pages) = request {
                 let args = [pager.cookie, index * PAGE, pages * PAGE];
@@ -88,9 +90,13 @@ impl MemoryObject {
             }
             let wake = sched::park(&me, Some(hal::time::now() + PATIENCE), false);
             let mut state = self.state.lock();
-            state.waiters.retain(|waiter| !Arc::ptr_eq(waiter, &me));
+            let mine = state.waiters.iter().position(|waiter| Arc::ptr_eq(&waiter.thread, &me));
+            let error = mine.and_then(|n| state.waiters.swap_remove(n).error);
             if wake == Wake::Killed {
                 return Err(Errno::EINTR);
+            }
+            if let Some(error) = error {
+                return Err(error);
             }
             let replaced = state.pager.as_ref().is_none_or(|now| !Arc::ptr_eq(&now.port, &pager.port));
             if pager.port.is_dead() && !replaced && !matches!(state.pages.get(index), Some(Slot::Present { .. })) {
@@ -173,14 +179,15 @@ impl MemoryObject {
 
     /// The pager cannot supply these pages: whoever waits for one gets the error.
     pub fn fail(&self, offset: u64, len: usize, error: Errno) -> Result<()> {
-        let end = offset.checked_add(len as u64).ok_or(Errno::EINVAL)?;
+        let range = offset / PAGE..pages_of(offset.checked_add(len as u64).ok_or(Errno::EINVAL)?);
         let mut state = self.state.lock();
-        state.pages.visit_mut(offset / PAGE..pages_of(end), &mut |_, slot| {
-            if matches!(slot, Slot::Requested) {
-                *slot = Slot::Failed(error);
+        // Whoever needs one of these pages later asks anew.
+        forget_requests(&mut state, range.clone());
+        for waiter in &mut state.waiters {
+            if range.contains(&waiter.index) {
+                waiter.error = Some(error);
             }
-            true
-        });
+        }
         wake(&mut state);
         Ok(())
     }
@@ -190,7 +197,7 @@ impl MemoryObject {
     }
 }
 
-/// Takes back requests (and errors that nobody has seen), so that they are made anew.
+/// Takes back requests, so that they are made anew.
 fn forget_requests(state: &mut State, range: core::ops::Range<u64>) {
     let mut requested = alloc::vec::Vec::new();
     state.pages.visit(range, &mut |index, slot| {
