@@ -2,7 +2,7 @@
 
 use super::action::*;
 use super::context::{SigInfoT, UContext, reg};
-use super::frame::{Chosen, Frame, Page};
+use super::frame::{Chosen, Frame, Page, RED_ZONE, RETURN_WORDS, Resume};
 use super::{UNBLOCKABLE, deliver_pending};
 use crate::{cpu, syscall};
 use core::arch::asm;
@@ -13,8 +13,6 @@ use ochre_abi::process::{EXIT_CORE, EXIT_SIGNAL};
 use ochre_abi::signal::*;
 use ochre_abi::syscall::*;
 
-/// Bytes below the stack pointer that leaf functions use (System V ABI AMD64, 3.2.2).
-const RED_ZONE: usize = 128;
 /// rflags bits that user code may set: CF PF AF ZF SF TF DF OF RF AC ID.
 const USER_FLAGS: u64 = 0x0025_0dd5;
 /// Always 1, and interrupts on.
@@ -41,7 +39,7 @@ pub unsafe extern "C" fn choose(page: *mut Page) -> usize {
     // SAFETY: the trampoline passes the thread's page, which is its alone while signals are held.
     let page = unsafe { &mut *page };
     let stack = page.shared.saved_rsp.load(Relaxed) as usize;
-    let below = stack.wrapping_sub(RED_ZONE);
+    let below = stack.wrapping_sub(RED_ZONE + RETURN_WORDS);
     loop {
         let Some((mut chosen, action)) = next(page) else {
             page.chosen = Chosen::default();
@@ -110,10 +108,8 @@ fn default_action(signal: u32) {
     }
 }
 
-/// What `iretq` takes.
-fn resume(rip: u64, flags: u64, rsp: u64) -> [u64; 5] {
-    let (code, stack) = selectors();
-    [rip, code.into(), flags & USER_FLAGS | FIXED_FLAGS, rsp, stack.into()]
+fn resume(rip: u64, flags: u64, rsp: u64) -> Resume {
+    Resume { rip, flags: flags & USER_FLAGS | FIXED_FLAGS, rsp, ..Resume::default() }
 }
 
 fn selectors() -> (u16, u16) {

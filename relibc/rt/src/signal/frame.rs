@@ -11,14 +11,25 @@ pub struct Page {
     pad: [u64; 5],
     /// r8–r15, rdi, rsi, rbp, rbx, rdx, saved by the trampoline, then a place for rax and rcx: the order of glibc's gregs.
     pub registers: [u64; 15],
-    /// rip, cs, rflags, rsp, ss for an `iretq` that goes on with signals held.
-    pub resume: [u64; 5],
+    /// For going on with signals held.
+    pub resume: Resume,
     pub chosen: Chosen,
-    gap: [u64; 19],
+    gap: [u64; 20],
     /// The SSE state (FXSAVE) while `choose` runs.
     pub sse: [u64; 64],
     /// The stack of `choose`.
     stack: [u64; 384],
+}
+
+/// Where the trampoline goes back to.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Resume {
+    /// Where rip and rflags stand below the interrupted stack; the trampoline's.
+    pub words: u64,
+    pub rip: u64,
+    pub flags: u64,
+    pub rsp: u64,
 }
 
 /// What `choose` found, for `run`.
@@ -42,14 +53,18 @@ pub struct Chosen {
 #[repr(C, align(16))]
 #[derive(Debug)]
 pub struct Frame {
-    /// The general registers as they are popped: gregs' order without rsp.
+    /// The general registers as they are popped, in gregs' order.
     pub registers: [u64; 15],
-    /// rip, cs, rflags, rsp, ss for `iretq`.
-    pub resume: [u64; 5],
+    /// The rest of the way back.
+    pub resume: Resume,
     pub context: UContext,
     pub info: SigInfoT,
 }
 
+/// Bytes below the stack pointer that leaf functions use (System V ABI AMD64, 3.2.2).
+pub const RED_ZONE: usize = 128;
+/// Bytes below those for rip and rflags on the way back.
+pub const RETURN_WORDS: usize = 16;
 /// Offsets for the assembly.
 pub const REGISTERS: usize = core::mem::offset_of!(Page, registers);
 pub const RESUME: usize = core::mem::offset_of!(Page, resume);

@@ -12,7 +12,8 @@
 //! 3. The trampoline makes a frame there: the whole FPU state (XSAVE), and [`frame::Frame`] with `ucontext_t` and `siginfo_t` as glibc has
 //!    them. [`deliver::run`] fills it from the page, sets the mask for the handler, clears `held`, and calls the handler.
 //! 4. After the handler, `run` puts the mask back that stands in the ucontext, and the trampoline loads all registers from the ucontext, changed
-//!    or not: the general ones from the frame, and rip, rflags and rsp at once, with `iretq`.
+//!    or not. rip and rflags are stored below the red zone of the stack that it goes back to, for a last `popfq` and `ret`. (`iretq` would
+//!    do without, but QEMU's emulation reads its operands with the kernel's rights, which SMAP forbids.)
 //!
 //! A handler may also leave by siglongjmp: nothing but the frame on the stack knows of it.
 //!
@@ -21,8 +22,8 @@
 //! The kernel writes `saved_*` only when it delivers, and delivers only while `held` is 0. While `held` is 1 the page's contents are
 //! therefore the trampoline's; before `held` goes to 0, all of it that is still needed stands in the frame on the stack. So a
 //! delivery may come at any instruction after that, also between those that load the registers at the end: it finds a stack pointer
-//! below everything that is still needed (the frame is popped upwards), nests like any other, and comes back to the next instruction. `iretq`
-//! leaves nothing between the last restored register and the jump.
+//! below everything that is still needed (the frame is popped upwards, and the last two words lie where the stack pointer then is), nests
+//! like any other, and comes back to the next instruction.
 //!
 //! A signal that is sent while `held` is 1 only sets a pending bit. Each place that makes signals deliverable (clearing `held`, unblocking) looks
 //! at the pending words *afterwards*, and asks the kernel to deliver (SIGNAL_DELIVER) if one is set. The kernel sets the word

@@ -1,7 +1,7 @@
 //! The assembly of a delivery. The module above says what it does and why it is safe against further signals.
 
 use super::deliver::{FPU_SIZE, choose, run};
-use super::frame::{FPREGS, Frame, REGISTERS, RESUME, SSE};
+use super::frame::{FPREGS, Frame, RED_ZONE, REGISTERS, RESUME, RETURN_WORDS, SSE};
 use core::arch::naked_asm;
 
 /// Where the kernel goes on to deliver signals: rax is the signal page, rip, rsp, rflags and rax of the interrupted code stand in it.
@@ -75,6 +75,14 @@ pub unsafe extern "C" fn trampoline() -> ! {
         "5:",
         "lea rsp, [rbx + {regs}]",
         "6:",
+        // rip and rflags go below the red zone of the stack that is gone back to, for the last two instructions.
+        "mov rax, [rsp + {resume} + 24]",
+        "sub rax, {return_words}",
+        "mov rcx, [rsp + {resume} + 8]",
+        "mov [rax + 8], rcx",
+        "mov rcx, [rsp + {resume} + 16]",
+        "mov [rax], rcx",
+        "mov [rsp + {resume}], rax",
         "pop r8",
         "pop r9",
         "pop r10",
@@ -90,9 +98,14 @@ pub unsafe extern "C" fn trampoline() -> ! {
         "pop rdx",
         "pop rax",
         "pop rcx",
-        "iretq",
+        "pop rsp",
+        "popfq",
+        "ret {red_zone}",
         regs = const REGISTERS,
         sse = const SSE,
+        resume = const 15 * 8,
+        return_words = const RED_ZONE + RETURN_WORDS,
+        red_zone = const RED_ZONE,
         fpregs = const FPREGS,
         frame_size = const size_of::<Frame>(),
         choose = sym choose,
@@ -101,5 +114,5 @@ pub unsafe extern "C" fn trampoline() -> ! {
     )
 }
 
-// Both places that registers are popped from are followed by the words that iretq takes.
+// Both places that registers are popped from are followed by what is resumed.
 const _: () = assert!(RESUME == REGISTERS + 15 * 8 && core::mem::offset_of!(Frame, resume) == 15 * 8);
