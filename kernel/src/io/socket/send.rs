@@ -13,7 +13,6 @@ use ochre_abi::signal::SIGPIPE;
 use ochre_abi::{Errno, Result};
 
 /// Too many references: cannot splice.
-const ETOOMANYREFS: Errno = Errno(109);
 /// Bytes of a stream that become readable at a time in a long write.
 const STEP: usize = 32_768;
 
@@ -72,7 +71,7 @@ fn begin(socket: &Socket, nonblocking: bool, len: usize, files: usize) -> Option
         return None;
     }
     if inbox.files + files > FILES_MAX {
-        return Some(Err(ETOOMANYREFS));
+        return Some(Err(Errno::ETOOMANYREFS));
     }
     let (limit, used) = (own.options.send_buffer(), inbox.used());
     let room = limit.saturating_sub(used + OVERHEAD);
