@@ -3,6 +3,7 @@
 use crate::file::File;
 use crate::port::Port;
 use crate::sched::{self, Wake};
+use crate::scheme_handle::SchemeHandle;
 use crate::thread::Thread;
 use crate::user::{self, UserSlice};
 use alloc::sync::Arc;
@@ -58,14 +59,7 @@ pub enum Answer {
     /// A number; the answer's arguments.
     Value(usize, [u64; 3]),
     /// A new handle of the server.
-    Opened {
-        /// The server's id of it.
-        id: u64,
-        /// `OPENED_` flags.
-        flags: u64,
-        /// A memory object that serves its reads and maps.
-        object: Option<Arc<File>>,
-    },
+    Opened(Arc<SchemeHandle>),
     /// An open file.
     File(Arc<File>),
     /// Another absolute path to try.
@@ -80,6 +74,8 @@ pub(crate) struct Done {
     pub args: [u64; 3],
     /// For ANSWER_FD, and the object to attach for ANSWER_OPENED.
     pub file: Option<Arc<File>>,
+    /// For ANSWER_OPENED.
+    pub handle: Option<Arc<SchemeHandle>>,
     /// The slot is still the caller's, who copies the payload out and frees it.
     pub holds_slot: bool,
 }
@@ -238,9 +234,7 @@ fn collect(done: &Done, payload: &hal::mem::Frame, output: UserSlice) -> Result<
             }
             Ok(Answer::Value(done.result as usize, done.args))
         }
-        abi::ANSWER_OPENED => {
-            Ok(Answer::Opened { id: done.result as u64, flags: done.args[0], object: done.file.clone() })
-        }
+        abi::ANSWER_OPENED => done.handle.clone().map(Answer::Opened).ok_or(Errno::EIO),
         abi::ANSWER_FD => done.file.clone().map(Answer::File).ok_or(Errno::EIO),
         abi::ANSWER_REDIRECT => {
             let mut path = alloc::vec![0; done.len.min(abi::PATH_LEN_MAX)];

@@ -118,7 +118,7 @@ pub fn open(me: &Arc<Thread>, dirfd: i32, given: &[u8], flags: u32, mode: u32) -
                     Answer::Redirect(next) => given = next,
                     answer => {
                         let whole = path::normalize(&resolved.whole);
-                        return scheme_handle::file_of(&port, answer, flags, Some(whole));
+                        return scheme_handle::file_of(answer, flags, Some(whole));
                     }
                 }
             }
@@ -169,7 +169,7 @@ pub fn path_call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         match call::call(me, &port, what)? {
             Answer::Value(value, _) => return Ok(value),
             Answer::Redirect(next) => given = next,
-            answer => return Ok(scheme_handle::install(me, &port, answer, O_CLOEXEC, None)? as usize),
+            answer => return Ok(scheme_handle::install(me, answer, O_CLOEXEC, None)? as usize),
         }
     }
     Err(Errno::ELOOP)

@@ -244,7 +244,7 @@ impl Port {
     }
 
     /// Takes one answer from the server's thread `me`; returns the caller to wake.
-    fn complete(&self, me: &Arc<Thread>, completion: Completion) -> Option<Arc<Thread>> {
+    fn complete(self: &Arc<Self>, me: &Arc<Thread>, completion: Completion) -> Option<Arc<Thread>> {
         let kind = (completion.tag >> abi::ANSWER_SHIFT) as u8;
         let tag = completion.tag & ((1 << abi::ANSWER_SHIFT) - 1);
         let mut inner = self.inner.lock();
@@ -280,9 +280,14 @@ impl Port {
                 sched::unpark(&server);
             }
         }
-        let mut done = Done { kind, result: completion.result, len, args: entry.args, file: None, holds_slot };
+        let mut done = Done { kind, result: completion.result, len, args: entry.args, file: None, handle: None, holds_slot };
         if completion.result >= 0 {
             self.take_files(me, &mut done);
+        }
+        if kind == abi::ANSWER_OPENED && done.result >= 0 {
+            // Made here and not when the caller runs: the server may set its readiness or attach an object right after this.
+            let object = done.file.take().and_then(|file| file.object.memory(&file, false).ok());
+            done.handle = Some(SchemeHandle::new(self, done.result as u64, done.args[0], object));
         }
         caller.call.finish(done);
         Some(caller)
@@ -368,6 +373,7 @@ impl Port {
                 len: 0,
                 args: [0; 3],
                 file: None,
+                handle: None,
                 holds_slot: false,
             });
             sched::unpark(&caller);
@@ -447,12 +453,6 @@ pub fn reply_receive(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let port = port_of(me, fd)?;
     if completions > SLOTS as u64 {
         return Err(Errno::EINVAL);
-    }
-    if flags & ochre_abi::syscall::RECEIVE_ANSWER_ONE != 0 {
-        if let Some(caller) = port.complete(me, Completion { tag: a[4], result: a[5] as i64 }) {
-            sched::unpark(&caller);
-        }
-        return Ok(0);
     }
     if flags & ochre_abi::syscall::RECEIVE_ANSWER_ONE != 0 {
         if let Some(caller) = port.complete(me, Completion { tag: a[4], result: a[5] as i64 }) {

@@ -63,7 +63,7 @@ impl SchemeHandle {
         let me = thread::current();
         match call::call(&me, &self.port, what)? {
             Answer::Value(value, args) => Ok((value, args)),
-            answer => Ok((install(&me, &self.port, answer, 0, None)? as usize, [0; 3])),
+            answer => Ok((install(&me, answer, 0, None)? as usize, [0; 3])),
         }
     }
 
@@ -72,28 +72,24 @@ impl SchemeHandle {
         let what = Call { input: Input::Kernel(name), ..Call::plain(abi::OP_DUP, self.id, [0; 3]) };
         let answer = call::call(me, &self.port, what)?;
         let flags = ochre_abi::file::O_RDWR | if cloexec { ochre_abi::file::O_CLOEXEC } else { 0 };
-        install(me, &self.port, answer, flags, None)
+        install(me, answer, flags, None)
     }
 }
 
 /// Gives the caller a descriptor for a handle or file that an answer brought.
-pub(crate) fn install(me: &Arc<Thread>, port: &Arc<Port>, answer: Answer, flags: u32, path: Option<Vec<u8>>) -> Result<i32> {
-    let file = file_of(port, answer, flags, path)?;
+pub(crate) fn install(me: &Arc<Thread>, answer: Answer, flags: u32, path: Option<Vec<u8>>) -> Result<i32> {
+    let file = file_of(answer, flags, path)?;
     me.process.install(file, flags & ochre_abi::file::O_CLOEXEC != 0)
 }
 
 /// The open file that an answer brought; EIO if it is no such answer.
-pub(crate) fn file_of(port: &Arc<Port>, answer: Answer, flags: u32, path: Option<Vec<u8>>) -> Result<Arc<File>> {
+pub(crate) fn file_of(answer: Answer, flags: u32, path: Option<Vec<u8>>) -> Result<Arc<File>> {
     let kept = flags & (ochre_abi::file::O_ACCMODE | O_NONBLOCK | ochre_abi::file::O_APPEND | O_PATH);
     match answer {
-        Answer::Opened { id, flags: opened, object } => {
-            let object = object.map(|file| file.object.memory(&file, false)).transpose();
-            let handle = SchemeHandle::new(port, id, opened, object.unwrap_or(None));
-            Ok(match path {
-                Some(path) => File::with_path(handle, kept, path.into_boxed_slice()),
-                None => File::new(handle, kept),
-            })
-        }
+        Answer::Opened(handle) => Ok(match path {
+            Some(path) => File::with_path(handle, kept, path.into_boxed_slice()),
+            None => File::new(handle, kept),
+        }),
         Answer::File(file) => Ok(file),
         Answer::Value(..) | Answer::Redirect(_) => Err(Errno::EIO),
     }
