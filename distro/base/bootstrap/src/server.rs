@@ -42,7 +42,7 @@ struct Statfs {
 pub struct FileServer {
     fs: Fs<Objects>,
     port: Port,
-    /// Handles that the kernel did not know yet when their file's object changed.
+    /// Handles whose file's object changed before the answer that opened them was sent.
     unattached: Vec<u64>,
 }
 
@@ -155,7 +155,7 @@ impl FileServer {
         }
     }
 
-    /// Attaches what still has to be attached. The kernel knows a handle only once its opener has got the answer.
+    /// Attaches what still has to be attached. The kernel knows a handle only once the answer with it was sent, with its batch.
     fn attach(&mut self) {
         let mut waiting = core::mem::take(&mut self.unattached);
         waiting.retain(|&handle| {
