@@ -1,6 +1,10 @@
 //! What a process has brought into memory for itself: the count that RLIMIT_RESIDENT bounds.
 
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use ochre_hal as hal;
+
+/// Pages that any process may have, as far as there are any: 1 MiB.
+const SMALL: usize = 256;
 
 /// Pages of one address space: private ones, and those of the memory objects it created.
 ///
@@ -39,14 +43,27 @@ impl Account {
         self.private.store(parent.private.load(Relaxed), Relaxed);
     }
 
-    /// Charges one page; false if that is beyond the limit.
+    /// Charges one page; false if that is beyond the limit, or if it is time for this process to stop ([`Account::crowds`]).
     #[inline]
     pub fn charge(&self, kind: Kind) -> bool {
-        if self.used() >= self.limit.load(Relaxed) {
+        let used = self.used();
+        if used >= self.limit.load(Relaxed) || used.is_multiple_of(16) && self.crowds(0) {
             return false;
         }
         self.counter(kind).fetch_add(1, Relaxed);
         true
+    }
+
+    /// Memory is nearly used up (a sixteenth would be left after `more` pages, of which another sixteenth counts), and this process
+    /// has more than a sixteenth: what is left is for the others.
+    pub fn crowds(&self, more: usize) -> bool {
+        let used = self.used();
+        // Cheap for the many that are small.
+        used > SMALL && {
+            let memory = hal::mem::stats();
+            let share = memory.total_frames / 16;
+            used > share && memory.free_frames < hal::mem::reserve_frames() + share + more.min(share)
+        }
     }
 
     /// Gives pages back. Never goes below zero: a count may be off by the few pages that were shared read-only at a fork.

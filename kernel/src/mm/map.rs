@@ -106,6 +106,11 @@ impl Space {
             return Err(Errno::EINVAL);
         }
         let area = self.new_area(request, access, shared, len)?;
+        // Memory that there cannot be is refused now, and more of it to a process that has taken most of it.
+        let reserves = area.is_data() && flags & MAP_NORESERVE == 0 || request.file.is_none() && shared;
+        if reserves && (len / PAGE_SIZE > hal::mem::stats().total_frames || self.account().crowds(len / PAGE_SIZE)) {
+            return Err(Errno::ENOMEM);
+        }
         let start = if fixed {
             let range = user_range(addr, len as u64).ok_or(Errno::ENOMEM)?;
             if range.start < USER_START {
