@@ -84,9 +84,9 @@ fn reap(init: i32) -> Result<()> {
 
 /// Half of the memory, as Linux's tmpfs takes.
 fn memory_limit() -> u64 {
-    let rlimit = syscall::limit(ochre_abi::process::RLIMIT_RESIDENT, None);
-    match rlimit {
-        Ok(Rlimit { current, .. }) if current != RLIM_INFINITY => current / 2,
-        _ => DEFAULT_LIMIT,
-    }
+    let mut text = [0; 256];
+    let read = syscall::openat(AT_FDCWD, b"/scheme/sys/memory", O_RDONLY | O_CLOEXEC, 0).map(OwnedFd::new);
+    let len = read.and_then(|file| syscall::read(file.get(), &mut text)).unwrap_or(0);
+    let frames = bootstrap::total_frames(text.get(..len).unwrap_or(&[]));
+    frames.map_or(DEFAULT_LIMIT, |frames| frames * ochre_abi::layout::PAGE_SIZE as u64 / 2)
 }
