@@ -156,6 +156,7 @@ unsafe fn load_all(held: &Held, stack: *mut usize, layout: &mut Layout, base: us
 
     tls::lay_out(&scope)?;
     main_thread()?;
+    sys::late_init();
 
     // Dependencies first, the program last: its copy relocations read finished variables.
     relocate::relocate(held, itself, &[])?;

@@ -97,7 +97,8 @@ static UPPER: [c_int; COUNT] = cases(true);
 static LOWER: [c_int; COUNT] = cases(false);
 
 /// A pointer to a table's entry for 0.
-struct Pointer<T>(*const T);
+#[repr(transparent)]
+struct Pointer<T>(#[allow(dead_code, reason = "read by programs, through its address")] *const T);
 // SAFETY: points into an immutable static.
 unsafe impl<T> Sync for Pointer<T> {}
 

@@ -89,6 +89,8 @@ pub struct Thread {
     pub dlerror_old: *mut i8,
     /// The signal mask the thread starts with.
     pub start_mask: u64,
+    /// The platform's part.
+    pub platform: crate::sys::PerThread,
     /// The allocator's free blocks of this thread.
     pub cache: UnsafeCell<Cache>,
 }
@@ -123,6 +125,7 @@ impl Thread {
             dlerror: core::ptr::null_mut(),
             dlerror_old: core::ptr::null_mut(),
             start_mask: 0,
+            platform: crate::sys::PerThread::new(),
             cache: UnsafeCell::new(Cache::new()),
         }
     }

@@ -24,6 +24,7 @@ type Start = unsafe extern "C" fn(*mut c_void) -> *mut c_void;
 /// A thread's first function.
 unsafe extern "C" fn run(argument: *mut c_void) -> ! {
     let thread = argument.cast::<Thread>();
+    sys::start_thread();
     let mask = (*thread).start_mask;
     sys::rt_sigprocmask(libc::SIG_SETMASK, &mask, ptr::null_mut(), 8);
     if let Some(start) = (*thread).start {

@@ -16,7 +16,6 @@ const CONTENDED: u32 = 2;
 
 const NORMAL: c_int = 0;
 const RECURSIVE: c_int = 1;
-const ERRORCHECK: c_int = 2;
 const ADAPTIVE: c_int = 3;
 const KIND_MASK: c_int = 3;
 /// glibc's PTHREAD_MUTEX_PSHARED_BIT.
@@ -290,7 +289,7 @@ mod tests {
             assert_eq!(pthread_mutex_unlock(&mut recursive), 0);
             assert_eq!(pthread_mutex_unlock(&mut recursive), 0);
             assert_eq!(pthread_mutex_unlock(&mut recursive), libc::EPERM);
-            let mut checked = mutex(ERRORCHECK);
+            let mut checked = mutex(libc::PTHREAD_MUTEX_ERRORCHECK);
             assert_eq!(pthread_mutex_lock(&mut checked), 0);
             assert_eq!(pthread_mutex_lock(&mut checked), libc::EDEADLK);
             assert_eq!(pthread_mutex_destroy(&mut checked), libc::EBUSY);

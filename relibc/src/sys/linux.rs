@@ -31,6 +31,28 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
 /// Called once, by the loader's start.
 pub unsafe fn early_init(_auxv: *const [usize; 2]) {}
 
+/// What the platform needs once the main thread has its control block: nothing on Linux.
+///
+/// # Safety
+/// Called once, by the loader.
+pub unsafe fn late_init() {}
+
+/// What the platform keeps for each thread: nothing on Linux.
+pub struct PerThread;
+
+impl PerThread {
+    /// Nothing.
+    pub const fn new() -> PerThread {
+        PerThread
+    }
+}
+
+/// A new thread's first act: nothing on Linux.
+///
+/// # Safety
+/// The control block is in place.
+pub unsafe fn start_thread() {}
+
 /// Sets the thread pointer.
 ///
 /// # Safety

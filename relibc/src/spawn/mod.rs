@@ -1,18 +1,26 @@
 //! `spawn.h`: `posix_spawn` and its attributes.
 //!
-//! The child borrows this process's memory until it calls exec (like vfork), on a stack of its own, so
-//! that nothing is copied however large the parent is. Everything that allocates is done before.
+//! On Linux the child borrows this process's memory until it calls exec (like vfork), on a stack of its
+//! own, so that nothing is copied however large the parent is ([`borrow`]). On Ochre the program is loaded
+//! into a fresh address space, and no child runs before it does ([`native`]).
+
+#[cfg(not(ochre_backend = "ochre"))]
+mod borrow;
+#[cfg(not(ochre_backend = "ochre"))]
+use borrow as platform;
+#[cfg(ochre_backend = "ochre")]
+mod native;
+#[cfg(ochre_backend = "ochre")]
+use native as platform;
 
 use crate::process::{candidates, try_each};
 use crate::{env, sys};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::ffi::{CStr, c_char, c_int, c_short, c_void};
+use core::ffi::{CStr, c_char, c_int, c_short};
 use core::ptr;
 use libc::{mode_t, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sched_param, sigset_t};
 
-/// Stack of the child until exec, bytes.
-const STACK: usize = 64 << 10;
 /// Status with which a child ends that could not exec (glibc's).
 const CANNOT_EXEC: c_int = 127;
 
@@ -77,8 +85,6 @@ struct Job<'a> {
     actions: &'a [Action],
     /// The caller's mask, which the child gets unless the attributes have one.
     mask: u64,
-    /// The child's error, seen by the parent because they share memory.
-    errno: c_int,
 }
 
 /// Resets the signals that have handlers (whose code the parent owns), or that are asked to be.
@@ -185,14 +191,12 @@ unsafe fn prepare(job: &Job) -> Result<(), c_int> {
     Ok(())
 }
 
-/// The child: only system calls from here, in memory that it shares with the parent.
-unsafe extern "C" fn child(argument: *mut c_void) -> ! {
-    let job = &mut *argument.cast::<Job>();
-    job.errno = match prepare(job) {
+/// The child's part: returns only when it could not exec, with the errno.
+unsafe fn become_program(job: &Job) -> c_int {
+    match prepare(job) {
         Ok(()) => try_each(job.paths, job.argv, job.envp),
         Err(errno) => errno,
-    };
-    sys::exit_process(CANNOT_EXEC)
+    }
 }
 
 unsafe fn spawn(
@@ -206,18 +210,6 @@ unsafe fn spawn(
     if paths.is_empty() {
         return libc::ENOENT;
     }
-    let raw = sys::mmap(
-        ptr::null_mut(),
-        STACK,
-        libc::PROT_READ | libc::PROT_WRITE,
-        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK,
-        -1,
-        0,
-    );
-    let stack = match sys::result(raw) {
-        Ok(stack) => stack,
-        Err(errno) => return errno,
-    };
     let empty: &[Action] = &[];
     let mut job = Job {
         paths,
@@ -226,25 +218,21 @@ unsafe fn spawn(
         attr: if attributes.is_null() { None } else { Some(attr(attributes)) },
         actions: if actions.is_null() { empty } else { &*(*actions.cast::<Actions>()).list },
         mask: 0,
-        errno: 0,
     };
+    // No handler of ours is to run in the child.
     let all = u64::MAX;
     sys::rt_sigprocmask(libc::SIG_BLOCK, &all, &mut job.mask, 8);
-    let mask = job.mask;
-    let raw = sys::spawn_vfork((stack + STACK) as *mut c_void, child, (&raw mut job).cast());
-    let mut errno = (&raw const job.errno).read_volatile();
-    match sys::result(raw) {
-        Ok(pid) if errno != 0 => {
-            // It has ended already; nobody else is to see it.
-            sys::wait4(pid as pid_t, ptr::null_mut(), 0, ptr::null_mut());
+    let started = platform::launch(&job);
+    sys::rt_sigprocmask(libc::SIG_SETMASK, &job.mask, ptr::null_mut(), 8);
+    match started {
+        Ok(pid) => {
+            if !out.is_null() {
+                *out = pid;
+            }
+            0
         }
-        Ok(pid) if !out.is_null() => *out = pid as pid_t,
-        Ok(_) => {}
-        Err(error) => errno = error,
+        Err(errno) => errno,
     }
-    sys::munmap(stack as *mut c_void, STACK);
-    sys::rt_sigprocmask(libc::SIG_SETMASK, &mask, ptr::null_mut(), 8);
-    errno
 }
 
 c_api! {
