@@ -5,7 +5,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::ops::Range;
+use core::ops::{Bound, Range};
 
 /// A value that belongs to an interval and can be cut with it.
 pub trait Piece: Sized {
@@ -20,15 +20,20 @@ pub trait Piece: Sized {
 /// Disjoint, non-empty intervals in order.
 #[derive(Debug)]
 pub struct IntervalMap<V> {
-    /// By start.
+    /// By end: an address space fills downwards, so that what joins or leaves at an interval's start changes no key.
     map: BTreeMap<usize, Interval<V>>,
     covered: usize,
 }
 
 #[derive(Debug)]
 struct Interval<V> {
-    end: usize,
+    start: usize,
     value: V,
+}
+
+/// Keys greater than `at`.
+fn after(at: usize) -> (Bound<usize>, Bound<usize>) {
+    (Bound::Excluded(at), Bound::Unbounded)
 }
 
 impl<V: Piece> IntervalMap<V> {
@@ -54,34 +59,31 @@ impl<V: Piece> IntervalMap<V> {
 
     /// The interval that holds `at`.
     pub fn get(&self, at: usize) -> Option<(Range<usize>, &V)> {
-        let (&start, interval) = self.map.range(..=at).next_back()?;
-        (at < interval.end).then_some((start..interval.end, &interval.value))
+        let (&end, interval) = self.map.range(after(at)).next()?;
+        (interval.start <= at).then_some((interval.start..end, &interval.value))
     }
 
     /// The interval that holds `at`, to change its value.
     pub fn get_mut(&mut self, at: usize) -> Option<(Range<usize>, &mut V)> {
-        let (&start, interval) = self.map.range_mut(..=at).next_back()?;
-        (at < interval.end).then_some((start..interval.end, &mut interval.value))
+        let (&end, interval) = self.map.range_mut(after(at)).next()?;
+        (interval.start <= at).then_some((interval.start..end, &mut interval.value))
     }
 
     /// All intervals in order.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Range<usize>, &V)> {
-        self.map.iter().map(|(&start, interval)| (start..interval.end, &interval.value))
+        self.map.iter().map(|(&end, interval)| (interval.start..end, &interval.value))
     }
 
     /// The intervals that share something with `range`, in order, whole.
     pub fn overlapping(&self, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, &V)> {
-        let first = self.get(range.start).map_or(range.start, |(found, _)| found.start);
-        // An empty or inverted range overlaps nothing; BTreeMap::range would panic on an inverted one.
-        let bounds = if range.start < range.end { first..range.end } else { 0..0 };
-        self.map.range(bounds).map(|(&start, interval)| (start..interval.end, &interval.value))
+        let found = self.map.range(after(range.start)).take_while(move |(_, interval)| !range.is_empty() && interval.start < range.end);
+        found.map(|(&end, interval)| (interval.start..end, &interval.value))
     }
 
     /// As [`IntervalMap::overlapping`], to change the values.
     pub fn overlapping_mut(&mut self, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, &mut V)> {
-        let first = self.get(range.start).map_or(range.start, |(found, _)| found.start);
-        let bounds = if range.start < range.end { first..range.end } else { 0..0 };
-        self.map.range_mut(bounds).map(|(&start, interval)| (start..interval.end, &mut interval.value))
+        let found = self.map.range_mut(after(range.start)).take_while(move |(_, interval)| !range.is_empty() && interval.start < range.end);
+        found.map(|(&end, interval)| (interval.start..end, &mut interval.value))
     }
 
     /// Every position of `range` is in some interval. True for an empty range.
@@ -99,42 +101,53 @@ impl<V: Piece> IntervalMap<V> {
     /// Adds an interval, joined with its neighbours where their values allow. Gives the value back if `range` is empty or
     /// not free.
     pub fn insert(&mut self, range: Range<usize>, value: V) -> Result<(), V> {
-        if range.start >= range.end || self.overlapping(range.clone()).next().is_some() {
+        if range.is_empty() {
             return Err(value);
         }
-        self.covered += range.end - range.start;
-        if let Some((&start, before)) = self.map.range_mut(..range.start).next_back()
-            && before.end == range.start
-            && before.value.joins(range.start - start, &value)
-        {
-            before.value.join(value);
-            before.end = range.end;
-            self.join_at(range.end);
-            return Ok(());
+        match self.map.range_mut(after(range.start)).next() {
+            Some((_, next)) if next.start < range.end => return Err(value),
+            Some((_, next)) if next.start == range.end && value.joins(range.len(), &next.value) => {
+                let behind = core::mem::replace(&mut next.value, value);
+                next.value.join(behind);
+                next.start = range.start;
+            }
+            _ => {
+                self.map.insert(range.end, Interval { start: range.start, value });
+            }
         }
-        self.map.insert(range.start, Interval { end: range.end, value });
-        self.join_at(range.end);
+        self.covered += range.len();
+        self.join_at(range.start);
         Ok(())
     }
 
     /// Removes everything in `range`, cutting intervals at its ends, and returns the pieces in order.
     pub fn remove(&mut self, range: Range<usize>) -> Vec<(Range<usize>, V)> {
-        if range.start >= range.end {
-            return Vec::new();
-        }
-        self.split(range.start);
-        self.split(range.end);
         let mut removed = Vec::new();
-        while let Some((&start, _)) = self.map.range(range.clone()).next() {
-            if let Some(interval) = self.map.remove(&start) {
-                self.covered -= interval.end - start;
-                removed.push((start..interval.end, interval.value));
+        if range.is_empty() {
+            return removed;
+        }
+        while let Some((&end, interval)) = self.map.range_mut(after(range.start)).next() {
+            if interval.start >= range.end {
+                break;
+            }
+            if interval.start < range.start {
+                // Cuts the part before the range off; the rest is the next turn's.
+                self.split(range.start);
+            } else if end > range.end {
+                let rest = interval.value.split_off(range.end - interval.start);
+                let piece = core::mem::replace(&mut interval.value, rest);
+                let start = core::mem::replace(&mut interval.start, range.end);
+                removed.push((start..range.end, piece));
+                break;
+            } else if let Some(interval) = self.map.remove(&end) {
+                removed.push((interval.start..end, interval.value));
             }
         }
+        self.covered -= removed.iter().map(|(piece, _)| piece.len()).sum::<usize>();
         removed
     }
 
-    /// How many intervals more there would be if `range` were cut out of those that hold its ends (0 to 2), or changed.
+    /// How many intervals more there would be if those that hold the ends of `range` were cut there (0 to 2).
     pub fn cuts(&self, range: Range<usize>) -> usize {
         let cut = |at| usize::from(self.get(at).is_some_and(|(found, _)| found.start < at));
         cut(range.start) + cut(range.end)
@@ -142,12 +155,13 @@ impl<V: Piece> IntervalMap<V> {
 
     /// Cuts the interval that has `at` inside.
     pub fn split(&mut self, at: usize) {
-        if let Some((&start, interval)) = self.map.range_mut(..at).next_back()
-            && at < interval.end
+        if let Some((_, interval)) = self.map.range_mut(after(at)).next()
+            && interval.start < at
         {
-            let value = interval.value.split_off(at - start);
-            let end = core::mem::replace(&mut interval.end, at);
-            self.map.insert(at, Interval { end, value });
+            let rest = interval.value.split_off(at - interval.start);
+            let value = core::mem::replace(&mut interval.value, rest);
+            let start = core::mem::replace(&mut interval.start, at);
+            self.map.insert(at, Interval { start, value });
         }
     }
 
@@ -162,33 +176,34 @@ impl<V: Piece> IntervalMap<V> {
 
     /// Joins the interval that ends at `at` with the one that starts there.
     fn join_at(&mut self, at: usize) {
-        let Some(next) = self.map.get(&at) else { return };
-        let Some((&start, before)) = self.map.range(..at).next_back() else { return };
-        if before.end != at || !before.value.joins(at - start, &next.value) {
+        let Some(before) = self.map.get(&at) else { return };
+        let Some((_, next)) = self.map.range(after(at)).next() else { return };
+        if next.start != at || !before.value.joins(at - before.start, &next.value) {
             return;
         }
-        if let Some(next) = self.map.remove(&at)
-            && let Some(before) = self.map.get_mut(&start)
+        if let Some(before) = self.map.remove(&at)
+            && let Some((_, next)) = self.map.range_mut(after(at)).next()
         {
-            before.end = next.end;
-            before.value.join(next.value);
+            let behind = core::mem::replace(&mut next.value, before.value);
+            next.value.join(behind);
+            next.start = before.start;
         }
     }
 
     /// The start of the highest free range of `len` inside `within`: the last `len` bytes of the highest gap that is long enough.
     pub fn find_gap(&self, len: usize, within: Range<usize>) -> Option<usize> {
-        if len == 0 || within.start >= within.end {
+        if len == 0 || within.is_empty() {
             return None;
         }
-        let mut top = within.end;
-        for (&start, interval) in self.map.range(..within.end).rev() {
-            if interval.end <= within.start {
+        let mut top = self.get(within.end - 1).map_or(within.end, |(found, _)| found.start);
+        for (&end, interval) in self.map.range(..=top).rev() {
+            if end <= within.start {
                 break;
             }
-            if top.saturating_sub(interval.end) >= len {
+            if top - end >= len {
                 return Some(top - len);
             }
-            top = top.min(start);
+            top = interval.start;
         }
         let candidate = top.checked_sub(len)?;
         (candidate >= within.start).then_some(candidate)
@@ -197,18 +212,18 @@ impl<V: Piece> IntervalMap<V> {
     /// Empties the map, and returns its pieces in order.
     pub fn take(&mut self) -> impl Iterator<Item = (Range<usize>, V)> + use<V> {
         self.covered = 0;
-        core::mem::take(&mut self.map).into_iter().map(|(start, interval)| (start..interval.end, interval.value))
+        core::mem::take(&mut self.map).into_iter().map(|(end, interval)| (interval.start..end, interval.value))
     }
 
     /// Appends an interval behind all others without looking for a neighbour to join: for copying a map in order.
     /// Gives the value back if `range` is empty or does not come after the last one.
     pub fn push(&mut self, range: Range<usize>, value: V) -> Result<(), V> {
-        let last = self.map.last_key_value().map_or(0, |(_, interval)| interval.end);
-        if range.start >= range.end || range.start < last {
+        let last = self.map.last_key_value().map_or(0, |(&end, _)| end);
+        if range.is_empty() || range.start < last {
             return Err(value);
         }
-        self.covered += range.end - range.start;
-        self.map.insert(range.start, Interval { end: range.end, value });
+        self.covered += range.len();
+        self.map.insert(range.end, Interval { start: range.start, value });
         Ok(())
     }
 }
