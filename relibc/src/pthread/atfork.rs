@@ -25,28 +25,6 @@ unsafe fn call(handler: Handler) {
     }
 }
 
-/// Forks without the program's handlers; raw result.
-///
-/// # Safety
-/// As fork(2).
-pub unsafe fn fork_quietly() -> isize {
-    registry::fork_prepare();
-    exit::fork_prepare();
-    list::fork_prepare();
-    heap::fork_prepare();
-    let thread = thread::current();
-    let raw = sys::fork((*thread).tid.as_ptr());
-    heap::fork_done();
-    if raw == 0 {
-        list::fork_child(thread);
-    } else {
-        list::fork_parent();
-    }
-    exit::fork_done();
-    registry::fork_done();
-    raw
-}
-
 c_api! {
     /// fork(2). Handlers run, and no lock of the library is held by a thread that the child lacks.
     fn fork() -> pid_t {
@@ -54,7 +32,20 @@ c_api! {
         for entry in handlers.iter().rev() {
             call(entry.prepare);
         }
-        let raw = fork_quietly();
+        registry::fork_prepare();
+        exit::fork_prepare();
+        list::fork_prepare();
+        heap::fork_prepare();
+        let thread = thread::current();
+        let raw = sys::fork((*thread).tid.as_ptr());
+        heap::fork_done();
+        if raw == 0 {
+            list::fork_child(thread);
+        } else {
+            list::fork_parent();
+        }
+        exit::fork_done();
+        registry::fork_done();
         for entry in &handlers {
             call(if raw == 0 { entry.child } else { entry.parent });
         }

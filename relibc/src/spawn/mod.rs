@@ -13,7 +13,7 @@ mod native;
 #[cfg(ochre_backend = "ochre")]
 use native as platform;
 
-use crate::process::{candidates, try_each};
+use crate::process::candidates;
 use crate::{env, sys};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -21,8 +21,6 @@ use core::ffi::{CStr, c_char, c_int, c_short};
 use core::ptr;
 use libc::{mode_t, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sched_param, sigset_t};
 
-/// Status with which a child ends that could not exec (glibc's).
-const CANNOT_EXEC: c_int = 127;
 
 /// What is to be done with descriptors and the directory before exec.
 enum Action {
@@ -32,6 +30,7 @@ enum Action {
     Chdir(Vec<u8>),
     Fchdir(c_int),
     CloseFrom(c_int),
+    #[cfg_attr(ochre_backend = "ochre", allow(dead_code, reason = "refused there"))]
     TakeTerminal(c_int),
 }
 
@@ -85,118 +84,6 @@ struct Job<'a> {
     actions: &'a [Action],
     /// The caller's mask, which the child gets unless the attributes have one.
     mask: u64,
-}
-
-/// Resets the signals that have handlers (whose code the parent owns), or that are asked to be.
-unsafe fn reset_signals(attr: Option<&Attr>) {
-    let asked = match attr {
-        Some(attr) if attr.flags & libc::POSIX_SPAWN_SETSIGDEF as c_short != 0 => {
-            *(&raw const attr.default).cast::<u64>()
-        }
-        _ => 0,
-    };
-    let mut action: libc::sigaction = core::mem::zeroed();
-    for signal in 1..=64 {
-        if signal == libc::SIGKILL || signal == libc::SIGSTOP {
-            continue;
-        }
-        if asked & 1 << (signal - 1) == 0 {
-            sys::sigaction(signal, ptr::null(), &mut action);
-            if matches!(action.sa_sigaction, libc::SIG_DFL | libc::SIG_IGN) {
-                continue;
-            }
-        }
-        action = core::mem::zeroed();
-        sys::sigaction(signal, &action, ptr::null_mut());
-    }
-}
-
-unsafe fn apply_attr(attr: &Attr) -> Result<(), c_int> {
-    let has = |flag: c_int| c_int::from(attr.flags) & flag != 0;
-    /// Not in every version of the crate `libc`.
-    const SETSID: c_int = 0x80;
-    if has(SETSID) {
-        sys::result(sys::setsid())?;
-    }
-    if has(libc::POSIX_SPAWN_SETPGROUP) {
-        sys::result(sys::setpgid(0, attr.group))?;
-    }
-    if has(libc::POSIX_SPAWN_SETSCHEDULER) {
-        let args = [0, attr.policy as usize, (&raw const attr.param).expose_provenance(), 0, 0, 0];
-        sys::result(sys::call(libc::SYS_sched_setscheduler, args))?;
-    } else if has(libc::POSIX_SPAWN_SETSCHEDPARAM) {
-        let args = [0, (&raw const attr.param).expose_provenance(), 0, 0, 0, 0];
-        sys::result(sys::call(libc::SYS_sched_setparam, args))?;
-    }
-    if has(libc::POSIX_SPAWN_RESETIDS) {
-        sys::result(sys::setgid(sys::getgid() as u32))?;
-        sys::result(sys::setuid(sys::getuid() as u32))?;
-    }
-    Ok(())
-}
-
-unsafe fn apply_action(action: &Action) -> Result<(), c_int> {
-    match action {
-        Action::Open { fd, path, flags, mode } => {
-            let opened = sys::result(sys::openat(libc::AT_FDCWD, path.as_ptr().cast(), *flags, *mode))? as c_int;
-            if opened != *fd {
-                sys::result(sys::dup3(opened, *fd, flags & libc::O_CLOEXEC))?;
-                sys::close(opened);
-            }
-        }
-        Action::Close(fd) => {
-            // A descriptor that is not open is no error here. POSIX.
-            sys::close(*fd);
-        }
-        Action::Dup2 { old, new } if old == new => {
-            // The descriptor is to survive exec.
-            let flags = sys::result(sys::fcntl(*old, libc::F_GETFD, 0))?;
-            sys::result(sys::fcntl(*old, libc::F_SETFD, flags & !(libc::FD_CLOEXEC as usize)))?;
-        }
-        Action::Dup2 { old, new } => {
-            sys::result(sys::dup3(*old, *new, 0))?;
-        }
-        Action::Chdir(path) => {
-            sys::result(sys::chdir(path.as_ptr().cast()))?;
-        }
-        Action::Fchdir(fd) => {
-            sys::result(sys::fchdir(*fd))?;
-        }
-        Action::CloseFrom(fd) => {
-            sys::result(sys::call(libc::SYS_close_range, [*fd as usize, u32::MAX as usize, 0, 0, 0, 0]))?;
-        }
-        Action::TakeTerminal(fd) => {
-            let group = sys::result(sys::getpgid(0))? as c_int;
-            sys::result(sys::ioctl(*fd, libc::TIOCSPGRP as usize, (&raw const group).expose_provenance()))?;
-        }
-    }
-    Ok(())
-}
-
-unsafe fn prepare(job: &Job) -> Result<(), c_int> {
-    reset_signals(job.attr);
-    if let Some(attr) = job.attr {
-        apply_attr(attr)?;
-    }
-    for action in job.actions {
-        apply_action(action)?;
-    }
-    let mut mask = job.mask;
-    if let Some(attr) = job.attr
-        && c_int::from(attr.flags) & libc::POSIX_SPAWN_SETSIGMASK != 0
-    {
-        mask = *(&raw const attr.mask).cast::<u64>();
-    }
-    sys::rt_sigprocmask(libc::SIG_SETMASK, &mask, ptr::null_mut(), 8);
-    Ok(())
-}
-
-/// The child's part: returns only when it could not exec, with the errno.
-unsafe fn become_program(job: &Job) -> c_int {
-    match prepare(job) {
-        Ok(()) => try_each(job.paths, job.argv, job.envp),
-        Err(errno) => errno,
-    }
 }
 
 unsafe fn spawn(

@@ -27,14 +27,14 @@ use ochre as backend;
 
 mod table;
 
+#[cfg(not(ochre_backend = "ochre"))]
+pub use backend::spawn_vfork;
 #[cfg(ochre_backend = "ochre")]
-pub use backend::{Spawn, native_spawn};
+pub use backend::{Attributes, FileAction, spawn};
 pub use backend::{
     PerThread, call, clone_thread, early_init, exit_process, exit_thread, exit_thread_unmapping,
     fork, late_init, set_fs, sigaction, start_thread,
 };
-#[cfg(not(ochre_backend = "ochre"))]
-pub use backend::spawn_vfork;
 pub use table::*;
 
 use core::ffi::c_int;
