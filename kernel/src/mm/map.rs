@@ -38,6 +38,9 @@ const MAP_KNOWN: u64 = MAP_TYPE
     | MAP_STACK
     | MAP_FIXED_NOREPLACE;
 
+/// Bytes that no machine is too small for.
+const SMALL: usize = 32 << 20;
+
 /// The arguments of mmap(2).
 pub struct Request {
     /// Where, or a hint.
@@ -108,7 +111,8 @@ impl Space {
         let area = self.new_area(request, access, shared, len)?;
         // Memory that there cannot be is refused now, and more of it to a process that has taken most of it.
         let reserves = area.is_data() && flags & MAP_NORESERVE == 0 || request.file.is_none() && shared;
-        if reserves && (len / PAGE_SIZE > hal::mem::stats().total_frames || self.account().crowds(len / PAGE_SIZE)) {
+        let beyond_reason = || len > SMALL && len / PAGE_SIZE > hal::mem::stats().total_frames;
+        if reserves && (beyond_reason() || self.account().crowds(len / PAGE_SIZE)) {
             return Err(Errno::ENOMEM);
         }
         let start = if fixed {
