@@ -1,0 +1,96 @@
+//! The system as a whole: names, memory, limits, randomness.
+
+use super::{Args, Result, bytes_mut, native, put};
+use core::ffi::c_char;
+use ochre_rt::abi::Errno;
+use ochre_rt::abi::file::{AT_FDCWD, O_CLOEXEC, O_RDONLY};
+use ochre_rt::abi::layout::PAGE_SIZE;
+use ochre_rt::abi::syscall as sys;
+use ochre_rt::{OwnedFd, syscall, time};
+
+/// Copies a text with its NUL.
+fn fill(to: &mut [c_char], text: &[u8]) {
+    for (to, from) in to.iter_mut().zip(text) {
+        *to = *from as c_char;
+    }
+}
+
+/// The names are those of the system whose programs run here: some look at `sysname` and `release` to learn what calls exist,
+/// and those of Linux 6.1 do.
+pub unsafe fn uname(a: Args) -> Result {
+    let mut out: libc::utsname = core::mem::zeroed();
+    fill(&mut out.sysname, b"Linux");
+    fill(&mut out.nodename, b"ochre");
+    fill(&mut out.release, b"6.1.0-ochre");
+    fill(&mut out.version, b"#1 Ochre");
+    fill(&mut out.machine, b"x86_64");
+    fill(&mut out.domainname, b"(none)");
+    put(a[0], out)
+}
+
+/// The number behind `name` in lines of a name, a blank and a number.
+fn figure(text: &[u8], name: &[u8]) -> u64 {
+    let number = |line: &[u8]| core::str::from_utf8(line.strip_prefix(name)?.strip_prefix(b" ")?).ok()?.parse().ok();
+    text.split(|byte| *byte == b'\n').find_map(number).unwrap_or(0)
+}
+
+/// Reads a short file from its start; how many bytes.
+fn read_file(path: &[u8], buffer: &mut [u8]) -> Result {
+    let file = OwnedFd::new(syscall::openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0)?);
+    syscall::read(file.get(), buffer)
+}
+
+/// Loads and the number of processes are not counted: 0.
+pub unsafe fn sysinfo(a: Args) -> Result {
+    let mut text = [0; 512];
+    let len = read_file(b"/scheme/memory/stat", &mut text)?;
+    let text = text.get(..len).unwrap_or(&[]);
+    let mut out: libc::sysinfo = core::mem::zeroed();
+    out.uptime = (time::monotonic() / 1_000_000_000) as i64;
+    out.totalram = figure(text, b"total_frames");
+    out.freeram = figure(text, b"free_frames");
+    out.mem_unit = PAGE_SIZE as u32;
+    put(a[0], out)
+}
+
+/// Random bytes from `rand`, the generator that is a server; before it runs, and where a process's namespace has no such
+/// thing, from the kernel's own source, which is slower.
+pub unsafe fn getrandom(a: Args) -> Result {
+    const FLAGS: u32 = libc::GRND_NONBLOCK | libc::GRND_RANDOM | libc::GRND_INSECURE;
+    /// Linux's limit of one call.
+    const MOST: usize = (1 << 25) - 1;
+    if a[2] as u32 & !FLAGS != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let buffer = bytes_mut(a[0], a[1].min(MOST))?;
+    if buffer.is_empty() {
+        return Ok(0);
+    }
+    match read_file(b"/scheme/rand", buffer) {
+        Ok(0) | Err(_) => {}
+        done => return done,
+    }
+    let mut done = 0;
+    for chunk in buffer.chunks_mut(256) {
+        done += syscall::entropy(chunk)?;
+    }
+    Ok(done)
+}
+
+pub unsafe fn prlimit(a: Args) -> Result {
+    let pid = a[0] as i32;
+    if pid != 0 && pid != syscall::getpid() {
+        // Another process's limits are its own affair.
+        syscall::kill(pid, 0)?;
+        return Err(Errno::EPERM);
+    }
+    native(sys::LIMIT, [a[1] as u32 as usize, a[2], a[3], 0, 0, 0])
+}
+
+pub unsafe fn getrlimit(a: Args) -> Result {
+    native(sys::LIMIT, [a[0] as u32 as usize, 0, a[1], 0, 0, 0])
+}
+
+pub unsafe fn setrlimit(a: Args) -> Result {
+    native(sys::LIMIT, [a[0] as u32 as usize, a[1], 0, 0, 0, 0])
+}
