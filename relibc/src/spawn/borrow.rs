@@ -3,7 +3,7 @@
 use super::{Action, Attr, Job};
 use crate::process::try_each;
 use crate::sys;
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_int, c_short, c_void};
 use core::ptr;
 use libc::pid_t;
 
