@@ -4,7 +4,7 @@ use bootstrap::objects::Objects;
 use bootstrap::ramfs::Fs;
 use bootstrap::server::{self, FileServer};
 use ochre_abi::file::{AT_FDCWD, O_CLOEXEC, O_RDONLY};
-use ochre_abi::process::{FdPair, P_ALL, RLIM_INFINITY, RLIMIT_NOFILE, Rlimit, WEXITED};
+use ochre_abi::process::{FdPair, P_ALL, RLIMIT_NOFILE, Rlimit, WEXITED};
 use ochre_abi::signal::CLD_EXITED;
 use ochre_abi::syscall::POWER_EXIT_VM;
 use ochre_abi::{Errno, Result};
@@ -19,7 +19,7 @@ const SCHEME: &str = "initfs";
 const INIT: &[u8] = b"/sbin/init";
 const ENVIRONMENT: [&[u8]; 4] =
     [b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", b"HOME=/root", b"TERM=linux", b"LANG=C.UTF-8"];
-const SERVER_STACK: usize = 256 * 1024;
+const SERVER_STACK: usize = 128 * 1024;
 /// Open files of the server: one for every file that is open or was written.
 const FILES_MAX: u64 = 1 << 20;
 /// Bytes that files may take if the kernel does not tell how much memory there is.

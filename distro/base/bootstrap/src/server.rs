@@ -278,6 +278,10 @@ impl FileServer {
         to: Option<u64>,
         operation: impl FnOnce(&mut Fs<Objects>, At<'_>, At<'_>) -> core::result::Result<(), PairStop>,
     ) -> core::result::Result<Answer, Stop> {
+        // The kernel sends these on two paths, not on a handle; a caller's own would name others' directories.
+        if request.handle() != 0 {
+            return Err(Errno::EINVAL.into());
+        }
         let mut paths = request.payload().splitn(2, |&byte| byte == 0);
         let (Some(first), Some(second)) = (paths.next(), paths.next()) else { return Err(Errno::EINVAL.into()) };
         let base = |handle: Option<u64>| handle.map_or(Base::Root, Base::Handle);

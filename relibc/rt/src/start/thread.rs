@@ -4,7 +4,7 @@ use crate::syscall;
 use alloc::boxed::Box;
 use ochre_abi::Result;
 use ochre_abi::layout::PAGE_SIZE;
-use ochre_abi::memory::{MAP_ANONYMOUS, MAP_PRIVATE, MAP_STACK, PROT_READ, PROT_WRITE};
+use ochre_abi::memory::{MAP_ANONYMOUS, MAP_POPULATE, MAP_PRIVATE, MAP_STACK, PROT_READ, PROT_WRITE};
 use ochre_abi::process::ThreadArgs;
 
 type Body = Box<dyn FnOnce() + Send>;
@@ -14,8 +14,9 @@ type Body = Box<dyn FnOnce() + Send>;
 /// The thread has no thread-local storage. It is meant to run as long as the process: its stack is not given back.
 pub fn spawn(stack_size: usize, body: impl FnOnce() + Send + 'static) -> Result<i32> {
     let size = stack_size.next_multiple_of(PAGE_SIZE) + PAGE_SIZE;
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK | MAP_POPULATE;
     // SAFETY: a new mapping at an address that the kernel chooses.
-    let bottom = unsafe { syscall::mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0) }?;
+    let bottom = unsafe { syscall::mmap(0, size, PROT_READ | PROT_WRITE, flags, -1, 0) }?;
     // SAFETY: nothing uses the mapping yet.
     unsafe { syscall::mprotect(bottom, PAGE_SIZE, 0) }?;
     let body: Box<Body> = Box::new(Box::new(body));

@@ -111,7 +111,7 @@ impl<S: Store> Fs<S> {
         }
         caller.check(&node.attributes, WRITE | EXECUTE)?;
         let node = self.new_node(Kind::File(None), directory, mode, caller)?;
-        let ino = self.insert_node(node);
+        let ino = self.insert_node(node)?;
         self.insert(ino, access, false, false)
     }
 

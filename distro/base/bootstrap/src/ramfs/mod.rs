@@ -110,9 +110,17 @@ pub struct Fs<S: Store> {
     /// Bytes of all files that can be written.
     used: u64,
     limit: u64,
+    /// Bytes that nodes and names take, about.
+    overhead: u64,
+    overhead_limit: u64,
 }
 
 const ROOT: Ino = 1;
+/// What a node and a name take in memory besides their bytes, about.
+const NODE_COST: u64 = 256;
+const NAME_COST: u64 = 192;
+/// Nodes and names may take half of what files may, but not less than this.
+const OVERHEAD_MIN: u64 = 1 << 20;
 
 impl<S: Store> Fs<S> {
     /// An empty tree whose files may take `limit` bytes.
@@ -122,7 +130,7 @@ impl<S: Store> Fs<S> {
         // Its `..` is itself.
         root.attributes.nlink += 1;
         let nodes = BTreeMap::from([(ROOT, root)]);
-        Self { store, nodes, handles: BTreeMap::new(), next_ino: ROOT + 1, next_handle: 1, used: 0, limit }
+        Self { store, nodes, handles: BTreeMap::new(), next_ino: ROOT + 1, next_handle: 1, used: 0, limit, overhead: 0, overhead_limit: (limit / 2).max(OVERHEAD_MIN) }
     }
 
     /// The store.
@@ -172,12 +180,26 @@ impl<S: Store> Fs<S> {
 
     /// Frees a node that has neither a name nor a handle.
     fn release(&mut self, ino: Ino) {
-        if self.nodes.get(&ino).is_some_and(|node| node.attributes.nlink == 0 && node.opens == 0)
-            && let Some(Node { kind: Kind::File(Some(data)), .. }) = self.nodes.remove(&ino)
+        if self.nodes.get(&ino).is_none_or(|node| node.attributes.nlink > 0 || node.opens > 0) {
+            return;
+        }
+        let Some(node) = self.nodes.remove(&ino) else { return };
+        self.overhead = self.overhead.saturating_sub(node.cost());
+        if let Kind::File(Some(data)) = node.kind
             && !self.store.is_read_only(&data)
         {
             self.used = self.used.saturating_sub(self.store.size(&data));
         }
+    }
+
+    /// ENOSPC if nodes and names would take too much memory with `cost` more.
+    fn charge(&mut self, cost: u64) -> Result<()> {
+        let overhead = self.overhead.saturating_add(cost);
+        if overhead > self.overhead_limit {
+            return Err(Errno::ENOSPC);
+        }
+        self.overhead = overhead;
+        Ok(())
     }
 }
 

@@ -238,6 +238,9 @@ proptest! {
         // Nothing is left of what has no name.
         let distinct: std::collections::BTreeSet<_> = model.names.values().collect();
         prop_assert_eq!(fs.usage().nodes as usize, distinct.len() + 1);
+        let names: usize = model.names.keys().map(|path| path.len() - parent(path).len() - usize::from(path.contains(&b'/'))).sum();
+        let costs = distinct.len() as u64 * NODE_COST + model.names.len() as u64 * NAME_COST + names as u64;
+        prop_assert_eq!(fs.overhead, costs);
         prop_assert!(model.is_dir(b""));
     }
 }

@@ -29,11 +29,12 @@ impl<S: Store> Fs<S> {
         Ok(Node::new(kind, mode, caller.uid, gid, self.store.now()))
     }
 
-    pub(super) fn insert_node(&mut self, node: Node<S::Data>) -> Ino {
+    pub(super) fn insert_node(&mut self, node: Node<S::Data>) -> Result<Ino> {
+        self.charge(node.cost())?;
         let ino = self.next_ino;
         self.next_ino += 1;
         self.nodes.insert(ino, node);
-        ino
+        Ok(ino)
     }
 
     /// Gives a new node its name.
@@ -41,12 +42,23 @@ impl<S: Store> Fs<S> {
         if node.is_directory() && self.node(place.directory)?.attributes.nlink >= NAMES_MAX {
             return Err(Errno::EMLINK);
         }
-        let ino = self.insert_node(node);
-        self.attach(place.directory, &place.name, ino)?;
-        Ok(ino)
+        let ino = self.insert_node(node)?;
+        let named = self.charge(name_cost(&place.name)).and_then(|()| self.attach(place.directory, &place.name, ino));
+        if named.is_err() {
+            self.discard(ino);
+        }
+        named.map(|()| ino)
     }
 
-    /// Makes an entry: counts, a directory's parent, times.
+    /// Forgets a node that got no name.
+    fn discard(&mut self, ino: Ino) {
+        if let Some(node) = self.nodes.get_mut(&ino) {
+            node.attributes.nlink = 0;
+        }
+        self.release(ino);
+    }
+
+    /// Makes an entry, which is charged already: counts, a directory's parent, times.
     fn attach(&mut self, directory: Ino, name: &[u8], ino: Ino) -> Result<()> {
         self.entries(directory)?.insert(name, ino);
         let node = self.node_mut(ino)?;
@@ -143,6 +155,7 @@ impl<S: Store> Fs<S> {
         if node.attributes.nlink >= NAMES_MAX {
             return Err(Errno::EMLINK.into());
         }
+        self.charge(name_cost(&place.name))?;
         Ok(self.attach(place.directory, &place.name, ino)?)
     }
 
@@ -176,6 +189,7 @@ impl<S: Store> Fs<S> {
     /// Removes a name, and the node with its last one unless it is open.
     fn unlink(&mut self, parent: Ino, name: &[u8], ino: Ino) -> Result<()> {
         self.detach(parent, name, ino)?;
+        self.overhead = self.overhead.saturating_sub(name_cost(name));
         let node = self.node_mut(ino)?;
         if node.is_directory() {
             // Its own `.` goes with the name.
@@ -223,7 +237,9 @@ impl<S: Store> Fs<S> {
                 self.attach(source.parent, from, other)
             }
             replaced => {
+                self.charge(name_cost(to))?;
                 self.detach(source.parent, from, ino)?;
+                self.overhead = self.overhead.saturating_sub(name_cost(from));
                 if let Some(other) = replaced {
                     self.unlink(target.parent, to, other)?;
                 }
@@ -336,6 +352,11 @@ impl<S: Store> Fs<S> {
     pub fn directory_path(&self, ino: Ino) -> Result<Vec<u8>> {
         self.path_of(ino)
     }
+}
+
+/// What a name takes in memory, about. It stands in a directory twice, in one allocation.
+fn name_cost(name: &[u8]) -> u64 {
+    super::NAME_COST + name.len() as u64
 }
 
 /// Why an operation on two paths did not happen.

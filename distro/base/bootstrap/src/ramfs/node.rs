@@ -58,6 +58,12 @@ impl<D> Node<D> {
         Self { attributes, kind, opens: 0 }
     }
 
+    /// What it takes in memory, about, without a file's bytes.
+    pub fn cost(&self) -> u64 {
+        let target = if let Kind::Symlink(target) = &self.kind { target.len() } else { 0 };
+        super::NODE_COST + target as u64
+    }
+
     pub fn directory(&self) -> Option<&Directory> {
         match &self.kind {
             Kind::Directory(directory) => Some(directory),

@@ -390,3 +390,20 @@ fn times() {
     fs.write(handle, WriteAt::End, b"x").unwrap();
     assert!(times(&fs).mtime > before.mtime && times(&fs).atime == 11);
 }
+
+#[test]
+fn names_are_not_free() {
+    let mut fs = fs();
+    let free = fs.overhead;
+    let root = &ROOT_USER;
+    let made = (0..).take_while(|n| fs.make_symlink(at(&format!("{n}")), &[b'x'; 4000], root).is_ok()).count();
+    assert!((200..300).contains(&made), "{made}");
+    assert_eq!(error(fs.make_symlink(at("one-more"), &[b'x'; 4000], root)), Errno::ENOSPC);
+    assert_eq!(fs.usage().nodes, made as u64 + 1);
+    assert_eq!(rename(&mut fs, "1", "other", 0), Errno(0));
+    assert_eq!(rename(&mut fs, "2", "other", 0), Errno(0));
+    for name in (0..made).map(|n| format!("{n}")).chain(["other".to_string()]) {
+        let _ = fs.remove(at(&name), false, root);
+    }
+    assert_eq!((fs.usage().nodes, fs.overhead), (1, free));
+}
