@@ -66,8 +66,9 @@ pub fn allocate_aligned(size: usize, alignment: usize) -> *mut u8 {
     if rounded <= SMALL_MAX {
         return allocate(rounded);
     }
-    if alignment <= segment::PAGE {
-        return allocate_large(size.max(SMALL_MAX + 1));
+    // Runs start on pages, which are aligned to their size.
+    if alignment <= segment::PAGE && size <= RUN_MAX {
+        return segment::allocate_run(size.max(SMALL_MAX + 1));
     }
     huge::allocate(size, alignment)
 }

@@ -59,7 +59,8 @@ proptest! {
                     prop_assert!(!block.is_null());
                     prop_assert_eq!(block.addr() % alignment.max(ALIGNMENT), 0);
                     // SAFETY: the block is live.
-                    prop_assert!(unsafe { usable(block) } >= size);
+                    let room = unsafe { usable(block) };
+                    prop_assert!(room >= size);
                     for other in &live {
                         let apart = block.addr() + size <= other.block.addr()
                             || other.block.addr() + other.size <= block.addr();

@@ -218,28 +218,25 @@ c_api! {
     fn strverscmp(a: *const c_char, b: *const c_char) -> c_int {
         let (a, b) = (bytes(a), bytes(b));
         let differ = a.iter().zip(b).take_while(|(x, y)| x == y).count();
-        let digits = |text: &[u8], from: usize| text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let mut start = differ;
-        while start > 0 && a[start - 1].is_ascii_digit() {
-            start -= 1;
-        }
-        let at = |text: &[u8], index: usize| c_int::from(text.get(index).copied().unwrap_or(0));
-        let plain = at(a, differ) - at(b, differ);
-        let (x, y) = (digits(a, start), digits(b, start));
-        if x == 0 || y == 0 || plain == 0 {
-            return plain;
-        }
-        // A run that starts with 0 is a fraction: compared digit by digit, a longer run of zeros is less.
-        let fraction = a[start] == b'0' && (differ > start || b[start] == b'0');
-        if fraction {
-            let still_zero = a[start..differ].iter().all(|&byte| byte == b'0');
-            let ended = |text: &[u8]| !text.get(differ).is_some_and(u8::is_ascii_digit);
-            if still_zero && differ > start && ended(a) != ended(b) {
-                return if ended(a) { 1 } else { -1 };
+        let run = |text: &[u8]| text[differ..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+        let at = |text: &[u8]| c_int::from(text.get(differ).copied().unwrap_or(0));
+        let by_byte = at(a) - at(b);
+        let (left_a, left_b) = (run(a), run(b));
+        let by_length = if left_a == left_b { by_byte } else { left_a as c_int - left_b as c_int };
+        // The digits before the difference, which both have.
+        let before = a[..differ].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+        let common = &a[differ - before..differ];
+        match common.first() {
+            // Numbers start here; one with a leading zero is a fraction.
+            None if left_a > 0 && left_b > 0 && at(a) != c_int::from(b'0') && at(b) != c_int::from(b'0') => by_length,
+            None => by_byte,
+            // A fraction; more leading zeros are less.
+            Some(b'0') if common.iter().all(|&byte| byte == b'0') && (left_a == 0) != (left_b == 0) => {
+                if left_a == 0 { 1 } else { -1 }
             }
-            return plain;
+            Some(b'0') => by_byte,
+            Some(_) => by_length,
         }
-        if x != y { x as c_int - y as c_int } else { plain }
     }
 
     /// strcoll(3) in the C locale.
