@@ -73,10 +73,22 @@ pub struct UContext {
 const _: () = assert!(size_of::<SigInfoT>() == 128 && size_of::<UContext>() == 968);
 
 impl UContext {
-    /// A context with these registers.
-    pub const fn new(gregs: [u64; reg::COUNT], fpregs: u64, mask: u64, stack: AltStack) -> Self {
+    /// Fills a context except for its general registers and the room for getcontext's FPU state, which nobody reads here.
+    ///
+    /// # Safety
+    /// `context` is memory for one.
+    pub unsafe fn fill(context: *mut Self, fpregs: u64, mask: u64, stack: AltStack) {
         let mut sigmask = [0; 16];
         sigmask[0] = mask;
-        Self { flags: 0, link: 0, stack, gregs, fpregs, reserved: [0; 8], sigmask, fpregs_mem: [0; 64], ssp: [0; 4] }
+        // SAFETY: the caller's contract; every field is plain data.
+        unsafe {
+            (*context).flags = 0;
+            (*context).link = 0;
+            (*context).stack = stack;
+            (*context).fpregs = fpregs;
+            (*context).reserved = [0; 8];
+            (*context).sigmask = sigmask;
+            (*context).ssp = [0; 4];
+        }
     }
 }

@@ -146,7 +146,9 @@ pub unsafe extern "C" fn run(page: *mut Page, fpu: *mut u8, frame: *mut Frame) {
     unsafe {
         let gregs = &(*context).gregs;
         // gregs without rsp, which lies between rcx and rip.
-        (*frame).registers.copy_from_slice(&gregs[..15]);
+        for (to, from) in (*frame).registers.iter_mut().zip(gregs) {
+            *to = *from;
+        }
         (*frame).resume = resume(gregs[reg::RIP], gregs[reg::EFL], gregs[reg::RSP]);
         if (*context).fpregs == 0 {
             (*context).fpregs = fpu as u64;
@@ -163,20 +165,26 @@ type Handler = extern "C" fn(i32, *mut SigInfoT, *mut UContext);
 unsafe fn fill(page: &Page, fpu: *mut u8, frame: *mut Frame) -> (Chosen, Option<Handler>) {
     let shared = &page.shared;
     let chosen = page.chosen;
-    let mut gregs = [0; reg::COUNT];
-    gregs[..15].copy_from_slice(&page.registers);
+    let mask = shared.mask.load(SeqCst);
+    // SAFETY: the caller's contract: memory for a frame. In place, for a frame is large and this is done for every signal.
+    let gregs = unsafe {
+        UContext::fill(&raw mut (*frame).context, fpu as u64, mask, (dispatcher().alternate_stack)());
+        &mut (*frame).context.gregs
+    };
+    for (to, from) in gregs.iter_mut().zip(&page.registers) {
+        *to = *from;
+    }
+    let (code, stack) = selectors();
     gregs[reg::RAX] = shared.saved_rax.load(Relaxed);
     gregs[reg::RSP] = shared.saved_rsp.load(Relaxed);
     gregs[reg::RIP] = shared.saved_rip.load(Relaxed);
     gregs[reg::EFL] = shared.saved_rflags.load(Relaxed);
-    let (code, stack) = selectors();
     gregs[reg::CSGSFS] = u64::from(code) | u64::from(stack) << 48;
-    let mask = shared.mask.load(SeqCst);
+    gregs[reg::ERR] = chosen.fault_trap >> 32;
+    gregs[reg::TRAPNO] = chosen.fault_trap & 0xffff_ffff;
     gregs[reg::OLDMASK] = mask;
+    gregs[reg::CR2] = chosen.fault_address;
     let info = if chosen.fault != 0 {
-        gregs[reg::TRAPNO] = chosen.fault_trap & 0xffff_ffff;
-        gregs[reg::ERR] = chosen.fault_trap >> 32;
-        gregs[reg::CR2] = chosen.fault_address;
         SigInfoT::fault(chosen.info.signal, chosen.info.code, chosen.fault_address)
     } else {
         SigInfoT::sent(&chosen.info)
@@ -186,10 +194,8 @@ unsafe fn fill(page: &Page, fpu: *mut u8, frame: *mut Frame) -> (Chosen, Option<
         gregs[reg::RIP] -= 2;
         gregs[reg::RAX] = interrupted;
     }
-    let context = UContext::new(gregs, fpu as u64, mask, (dispatcher().alternate_stack)());
     // SAFETY: the caller's contract. The words at 464 would describe extended state in Linux's way; zeroes say that there is none.
     unsafe {
-        (&raw mut (*frame).context).write(context);
         (&raw mut (*frame).info).write(info);
         fpu.add(464).write_bytes(0, 48);
     }
