@@ -6,7 +6,7 @@ use super::symbols::{GnuHash, SysvHash, Version};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use core::ops::Deref;
+use core::ops::{Deref, Range};
 use core::slice;
 
 /// A table in an object's memory: address and number of entries.
@@ -108,8 +108,10 @@ pub struct Object {
     pub relro: Option<(usize, usize)>,
     /// PT_GNU_EH_FRAME's address, or 0.
     pub eh_frame_hdr: usize,
-    /// Writable part: relocations may only go there.
-    pub writable: (usize, usize),
+    /// Memory that may be read: segments, adjacent ones as one. Between them may be nothing.
+    readable: Vec<Range<usize>>,
+    /// Memory that relocations may go to.
+    writable: Vec<Range<usize>>,
     /// DT_SYMBOLIC.
     pub symbolic: bool,
     /// This library itself.
@@ -167,6 +169,10 @@ impl ObjectRef {
     }
 }
 
+fn holds(range: &Range<usize>, start: usize, len: usize) -> bool {
+    start >= range.start && start <= range.end && len <= range.end - start
+}
+
 /// What was found out about a mapping before its dynamic section is read.
 pub struct Mapping {
     /// Path, ending in NUL.
@@ -194,14 +200,21 @@ impl Object {
     pub unsafe fn new(mapping: Mapping) -> Result<Object> {
         let base = mapping.base;
         let (mut low, mut high) = (usize::MAX, 0);
-        let mut writable = (usize::MAX, 0);
+        let mut readable: Vec<Range<usize>> = Vec::new();
+        let mut writable = Vec::new();
         for phdr in mapping.phdrs.iter().filter(|phdr| phdr.p_type == PT_LOAD) {
             let start = base.wrapping_add(phdr.p_vaddr as usize);
             let end = start.wrapping_add(phdr.p_memsz as usize);
-            low = low.min(start & !(PAGE - 1));
-            high = high.max(end.next_multiple_of(PAGE));
-            if phdr.p_flags & PF_W != 0 {
-                writable = (writable.0.min(start), writable.1.max(end));
+            let (first, last) = (start & !(PAGE - 1), end.next_multiple_of(PAGE));
+            low = low.min(first);
+            high = high.max(last);
+            if phdr.p_flags & (PF_R | PF_W) == PF_R | PF_W {
+                writable.push(start..end);
+            }
+            match readable.last_mut() {
+                _ if phdr.p_flags & PF_R == 0 => {}
+                Some(before) if before.end == first => before.end = last,
+                _ => readable.push(first..last),
             }
         }
         if low > high {
@@ -238,6 +251,7 @@ impl Object {
             tls: None,
             relro: None,
             eh_frame_hdr: 0,
+            readable,
             writable,
             symbolic: false,
             is_self: mapping.is_self,
@@ -372,10 +386,15 @@ impl Object {
         fail!("{}: damaged ELF file: {what}", self.shown())
     }
 
-    /// Whether `start..start + len` lies in the mapping.
+    /// Whether `start..start + len` can be read.
     #[inline]
     pub fn contains(&self, start: usize, len: usize) -> bool {
-        start >= self.map_start && len <= self.map_len && start - self.map_start <= self.map_len - len
+        self.readable.iter().any(|range| holds(range, start, len))
+    }
+
+    /// The end of the readable memory that `start` lies in.
+    pub fn readable_end(&self, start: usize) -> usize {
+        self.readable.iter().find(|range| range.contains(&start)).map_or(start, |range| range.end)
     }
 
     /// [`Object::contains`] as an error that names `what`.
@@ -433,6 +452,6 @@ impl Object {
     /// Whether a word at `place` may be relocated.
     #[inline]
     pub fn may_write(&self, place: usize, len: usize) -> bool {
-        place >= self.writable.0 && place <= self.writable.1 && len <= self.writable.1 - place
+        self.writable.iter().any(|range| holds(range, place, len))
     }
 }

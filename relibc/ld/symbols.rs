@@ -45,7 +45,7 @@ impl GnuHash {
         if bucket_count == 0 || !bloom_words.is_power_of_two() {
             return Err(object.damaged("DT_GNU_HASH"));
         }
-        let end = object.map_start + object.map_len;
+        let end = object.readable_end(at);
         Ok(GnuHash {
             buckets: buckets as *const u32,
             bucket_count,
