@@ -10,7 +10,7 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use hal::SpinLock;
+use hal::{Once, SpinLock};
 use hal::mem::Frame;
 use hal::paging::{PageTable, Prot};
 use ochre_abi::layout::{TIME_PAGE, USER_END, USER_START};
@@ -100,8 +100,7 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 impl Space {
     /// An empty space with the time page. ENOMEM.
     pub fn new() -> Result<Arc<Space>> {
-        let random = (hal::random::entropy() as usize & ((1 << RANDOM_BITS) - 1)) * PAGE_SIZE;
-        Self::with_top(USER_END - TOP_GAP - random)
+        Self::with_top(boot_top())
     }
 
     /// An empty space in which chosen addresses are below `top`.
@@ -343,6 +342,19 @@ impl Area {
             Backing::Kernel(_) => false,
         }
     }
+}
+
+/// Where mappings begin: random, but the same in all spaces until the next boot. A library is then at the same address in every process,
+/// as on macOS and Windows, and an emulator's translation of it (QEMU's TCG, which knows code by its virtual address) serves all of them:
+/// with an address for each process, a spawn takes ten times as long there.
+fn boot_top() -> usize {
+    static TOP: Once<usize> = Once::new();
+    if TOP.get().is_none() {
+        let random = (hal::random::entropy() as usize & ((1 << RANDOM_BITS) - 1)) * PAGE_SIZE;
+        // Another CPU may have been faster; its choice counts then.
+        let _ = TOP.set(USER_END - TOP_GAP - random);
+    }
+    TOP.get().copied().unwrap_or(USER_END - TOP_GAP)
 }
 
 fn describe((range, area): (Range<usize>, &Area)) -> AreaInfo {
