@@ -82,7 +82,6 @@ fn resolve(me: &Arc<Thread>, dirfd: i32, given: &[u8]) -> Result<Resolved> {
         if let Some(handle) = handle.filter(|h| h.is_directory()) {
             let stays = match (namespace.prefixes.resolve(&whole), namespace.prefixes.resolve(base_path)) {
                 (Some(a), Some(b)) => a.prefix_len == b.prefix_len && !matches!(a.target, Target::Schemes),
-                (None, None) => true,
                 _ => false,
             };
             if stays {
