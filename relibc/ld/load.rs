@@ -119,7 +119,7 @@ fn open_inner(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>
         let found = find_loaded(held, name);
         let root = found.ok_or_else(|| fail!("{}: not loaded", show(name)))?;
         if flags & libc::RTLD_GLOBAL != 0 {
-            make_global(held, &root.local_scope.get().to_vec());
+            make_global(held, root.local_scope.get());
         }
         return Ok(root);
     }
@@ -217,7 +217,7 @@ unsafe fn unmap(object: ObjectRef) {
     if let Some(segment) = object.tls {
         tls::drop_module(segment.module);
     }
-    debug_assert!(object.map_start % PAGE == 0);
+    debug_assert!(object.map_start.is_multiple_of(PAGE));
     sys::munmap(object.map_start as *mut c_void, object.map_len);
     // The description stays: a table of ranges that another thread still reads may name it.
 }

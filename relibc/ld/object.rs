@@ -316,7 +316,7 @@ impl Object {
         self.strsz = find(DT_STRSZ).unwrap_or(0);
         self.strtab = address(DT_STRTAB).unwrap_or(0);
         self.symtab = address(DT_SYMTAB).unwrap_or(0);
-        if self.strtab == 0 || self.symtab == 0 || self.strsz == 0 || self.symtab % 8 != 0 {
+        if self.strtab == 0 || self.symtab == 0 || self.strsz == 0 || !self.symtab.is_multiple_of(8) {
             return Err(self.damaged("symbol table"));
         }
         self.check(self.strtab, self.strsz, "string table")?;

@@ -213,9 +213,8 @@ impl Linker<'_> {
 
     /// The distance from `%fs` down to an object's block.
     fn static_offset(&self, object: ObjectRef) -> Result<usize> {
-        if object.tls_offset.get() == 0 {
-            tls::make_static(object)
-                .map_err(|()| fail!("{}: cannot allocate memory in static TLS block", object.shown()))?;
+        if object.tls_offset.get() == 0 && !tls::make_static(object) {
+            return Err(fail!("{}: cannot allocate memory in static TLS block", object.shown()));
         }
         Ok(object.tls_offset.get())
     }

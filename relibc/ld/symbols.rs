@@ -33,7 +33,7 @@ impl GnuHash {
     /// A part of it lies outside the object.
     pub fn new(object: &Object, at: usize) -> Result<GnuHash> {
         object.check(at, 16, "DT_GNU_HASH")?;
-        if at % 8 != 0 {
+        if !at.is_multiple_of(8) {
             return Err(object.damaged("DT_GNU_HASH"));
         }
         // SAFETY: just checked.
@@ -63,7 +63,7 @@ impl GnuHash {
     fn find<T>(&self, hash: u32, mut found: impl FnMut(u32) -> Option<T>) -> Option<T> {
         // SAFETY: bloom and buckets were checked; the chain is followed no further than the mapping.
         unsafe {
-            let word = *self.bloom.add((hash / 64 & self.bloom_mask) as usize);
+            let word = *self.bloom.add(((hash / 64) & self.bloom_mask) as usize);
             let bits = 1u64 << (hash % 64) | 1u64 << ((hash >> self.bloom_shift) % 64);
             if word & bits != bits {
                 return None;
@@ -130,7 +130,7 @@ impl SysvHash {
     /// A part of it lies outside the object.
     pub fn new(object: &Object, at: usize) -> Result<SysvHash> {
         object.check(at, 8, "DT_HASH")?;
-        if at % 4 != 0 {
+        if !at.is_multiple_of(4) {
             return Err(object.damaged("DT_HASH"));
         }
         // SAFETY: just checked.

@@ -91,16 +91,13 @@ pub fn static_align() -> usize {
     state.modules.iter().flatten().map(|module| module.segment.align).fold(ALIGN, usize::max)
 }
 
-/// Moves an object's block into the surplus, for all threads.
-///
-/// # Errors
-/// No room is left.
-pub fn make_static(object: ObjectRef) -> Result<(), ()> {
-    let Some(segment) = object.tls else { return Err(()) };
+/// Moves an object's block into the surplus, for all threads. False when no room is left.
+pub fn make_static(object: ObjectRef) -> bool {
+    let Some(segment) = object.tls else { return false };
     let mut state = STATE.lock();
     let offset = place(state.used, &segment);
     if offset > state.size || segment.align > ALIGN {
-        return Err(());
+        return false;
     }
     state.used = offset;
     object.tls_offset.set(offset);
@@ -111,7 +108,7 @@ pub fn make_static(object: ObjectRef) -> Result<(), ()> {
         // SAFETY: a listed thread's static area is mapped, and nobody knows this part of it yet.
         unsafe { fill(block_at(thread, offset), &segment) };
     });
-    Ok(())
+    true
 }
 
 fn block_at(thread: *mut Thread, offset: usize) -> *mut u8 {

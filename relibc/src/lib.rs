@@ -38,6 +38,8 @@ pub mod dirent;
 pub mod env;
 pub mod errno;
 pub mod exit;
+#[cfg(test)]
+mod exports;
 pub mod fcntl;
 pub mod heap;
 pub mod lock;

@@ -73,7 +73,7 @@ c_api! {
     /// posix_memalign(3).
     #[inline(never)]
     fn posix_memalign(out: *mut *mut c_void, alignment: size_t, size: size_t) -> c_int {
-        if !alignment.is_power_of_two() || alignment % size_of::<*mut c_void>() != 0 {
+        if !alignment.is_power_of_two() || !alignment.is_multiple_of(size_of::<*mut c_void>()) {
             return libc::EINVAL;
         }
         let block = allocate_aligned(size, alignment);

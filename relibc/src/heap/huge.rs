@@ -62,7 +62,7 @@ fn allocate_super_aligned(size: usize, alignment: usize) -> *mut u8 {
 
 /// Start and length of a block's mapping.
 unsafe fn mapping(block: *mut u8) -> (*mut u8, usize) {
-    if block.addr() % SEGMENT == 0 {
+    if block.addr().is_multiple_of(SEGMENT) {
         let list = SUPER_ALIGNED.lock();
         let len = list.iter().find(|entry| entry.block == block.addr()).map_or(0, |entry| entry.len);
         return (block, len);

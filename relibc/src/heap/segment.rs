@@ -84,7 +84,7 @@ fn page_index(block: *mut u8) -> usize {
 /// `block` is a live block.
 #[inline]
 pub unsafe fn kind_of(block: *mut u8) -> Kind {
-    if block.addr() % SEGMENT == 0 {
+    if block.addr().is_multiple_of(SEGMENT) {
         // Only blocks aligned to a segment and more start there.
         return Kind::Huge;
     }

@@ -38,6 +38,7 @@ pub unsafe fn early_init(_auxv: *const [usize; 2]) {}
 pub unsafe fn late_init() {}
 
 /// What the platform keeps for each thread: nothing on Linux.
+#[derive(Default)]
 pub struct PerThread;
 
 impl PerThread {

@@ -48,7 +48,7 @@ pub type Errno = c_int;
 /// The errno that a raw result of −1 to −4095 stands for.
 #[inline(always)]
 pub fn result(raw: isize) -> Result<usize, Errno> {
-    if raw < 0 && raw >= -4095 {
+    if (-4095..0).contains(&raw) {
         Err(-raw as Errno)
     } else {
         Ok(raw as usize)
