@@ -111,9 +111,13 @@ fn describe(debug: &Debug, addr: u64) -> Option<String> {
             }
         }
     }
+    // The function that the others were inlined into: line tables know only the last part of its name.
+    if let Some((symbol, offset)) = symbols::find(&debug.symbols, addr) {
+        let inlined = names.pop().is_some();
+        names.push(if inlined { symbol.name.clone() } else { format!("{}+{offset:#x}", symbol.name) });
+    }
     if names.is_empty() {
-        let (symbol, offset) = symbols::find(&debug.symbols, addr)?;
-        names.push(format!("{}+{offset:#x}", symbol.name));
+        return None;
     }
     let names = names.join(" < ");
     Some(place.map_or_else(|| names.clone(), |place| format!("{names}, {place}")))

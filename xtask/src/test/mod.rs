@@ -7,12 +7,26 @@ mod system;
 mod tally;
 
 use crate::cli::{TestArgs, TestKind};
+use crate::progress::note;
 use crate::workspace::Workspace;
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::fs::File;
 use tally::Tally;
+
+/// Waits until no other test run of this workspace is going on: they would write each other's logs.
+fn alone(workspace: &Workspace) -> Result<File> {
+    let path = workspace.target_dir("test-logs")?.join("lock");
+    let lock = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
+    if lock.try_lock().is_err() {
+        note("waiting for another test run to end");
+        lock.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(lock)
+}
 
 /// Runs the tests, and prints the closing line. Returns the status that xtask ends with.
 pub fn test(workspace: &Workspace, args: &TestArgs) -> Result<i32> {
+    let _alone = alone(workspace)?;
     let mut tally = Tally::default();
     if args.only != Some(TestKind::System) {
         host::run(workspace, args.filter.as_deref(), &mut tally)?;
