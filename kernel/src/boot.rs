@@ -81,16 +81,25 @@ impl Module {
     }
 }
 
+/// The first boot module, if the loader gave one.
+fn first_module(info: &BootInfo) -> Option<Module> {
+    let range = info.modules.first()?;
+    Some(Module { frames: Frame::boot_module(0), len: range.len as usize })
+}
+
+/// Takes the names of the kernel's functions from the boot module, if it has them: backtraces are symbolised from here on.
+pub fn load_symbols(info: &BootInfo) {
+    let Some(module) = first_module(info) else { return };
+    let Some((offset, len)) = module.find(b"boot/kernel.sym") else { return };
+    let mut table = alloc::vec![0; len];
+    if module.read(offset, &mut table).is_some() {
+        symbols::init(table);
+    }
+}
+
 /// Starts the first process from the first boot module. An error names what is wrong with the module.
 pub fn start_first_process(info: &BootInfo) -> Result<(), &'static str> {
-    let range = info.modules.first().ok_or("no boot module was given: the initial file tree is missing")?;
-    let module = Module { frames: Frame::boot_module(0), len: range.len as usize };
-    if let Some((offset, len)) = module.find(b"boot/kernel.sym") {
-        let mut table = alloc::vec![0; len];
-        if module.read(offset, &mut table).is_some() {
-            symbols::init(table);
-        }
-    }
+    let module = first_module(info).ok_or("no boot module was given: the initial file tree is missing")?;
     let (image, image_len) = module.find(b"boot/bootstrap").ok_or("the boot module holds no boot/bootstrap")?;
     if image % 4096 != 0 {
         return Err("boot/bootstrap does not start on a page of the boot module");
@@ -102,7 +111,7 @@ pub fn start_first_process(info: &BootInfo) -> Result<(), &'static str> {
         space.map_page(Some(STACK_TOP - page * 4096), frame, Prot::RW).map_err(|_| "no room for the first stack")?;
     }
     let pages = module.frames.len();
-    let object = MemoryObject::from_frames(module.frames, range.len);
+    let object = MemoryObject::from_frames(module.frames, module.len as u64);
     hal::log!(Level::Info, "boot module: {pages} pages; first process starts at {entry:#x}");
     start(space, entry, object).map_err(|_| "the first process could not be made")
 }

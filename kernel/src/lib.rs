@@ -65,6 +65,7 @@ impl Kernel for Ochre {
                 _ => {}
             }
         }
+        boot::load_symbols(info);
         hal::cpu::start_others();
         mm::time_page::set_cpu_count(hal::cpu::count());
         schemes::init(info);

@@ -122,25 +122,22 @@ pub fn run_idle() -> ! {
     }
     loop {
         let bit = 1u64 << cpu::id();
-        match pick() {
-            Some(next) => {
-                IDLE_CPUS.fetch_and(!bit, SeqCst);
-                run(next);
-            }
-            None => {
-                this.running_priority.store(IDLE, Relaxed);
-                IDLE_CPUS.fetch_or(bit, SeqCst);
-                // Look once more now that others see this CPU as idle and would send an interrupt.
-                if this.waiting.load(SeqCst) == 0 && !others_wait() {
-                    cpu::wait_for_interrupt();
-                }
-            }
+        if let Some(next) = pick() {
+            run(next);
+            continue;
+        }
+        this.running_priority.store(IDLE, Relaxed);
+        IDLE_CPUS.fetch_or(bit, SeqCst);
+        // Look once more now that others see this CPU as idle and would send an interrupt.
+        let late = pick();
+        if late.is_none() {
+            cpu::wait_for_interrupt();
+        }
+        IDLE_CPUS.fetch_and(!bit, SeqCst);
+        if let Some(next) = late {
+            run(next);
         }
     }
-}
-
-fn others_wait() -> bool {
-    (0..cpu::count()).any(|n| n != cpu::id() && CPUS.of(n).waiting.load(Relaxed) > 0)
 }
 
 /// The next thread for this CPU: its own queue first, then another's.

@@ -24,4 +24,6 @@ pub struct TimePage {
     pub shift: core::sync::atomic::AtomicU64,
     pub realtime_offset: core::sync::atomic::AtomicU64,
     pub cpu_count: core::sync::atomic::AtomicU64,
+    /// Random, the same for all processes until the next boot: where program images are placed.
+    pub layout_seed: core::sync::atomic::AtomicU64,
 }

@@ -24,6 +24,7 @@ pub fn frame() -> Option<&'static Frame> {
             set(offset_of!(TimePage, shift), u64::from(tsc.shift));
             set(offset_of!(TimePage, realtime_offset), hal::time::boot_realtime_ns());
             set(offset_of!(TimePage, cpu_count), hal::cpu::count() as u64);
+            set(offset_of!(TimePage, layout_seed), hal::random::entropy());
             // Fails only if it is set, which the lock excludes.
             let _ = FRAME.set(frame);
         }

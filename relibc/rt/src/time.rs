@@ -47,6 +47,12 @@ fn scale() -> Scale {
     Scale::read(unsafe { &*core::ptr::with_exposed_provenance::<TimePage>(TIME_PAGE) })
 }
 
+/// The boot's random number, from which the places of program images are taken.
+pub(crate) fn layout_seed() -> u64 {
+    // SAFETY: as in `scale`.
+    unsafe { &*core::ptr::with_exposed_provenance::<TimePage>(TIME_PAGE) }.layout_seed.load(Relaxed)
+}
+
 /// Nanoseconds since boot (CLOCK_MONOTONIC).
 pub fn monotonic() -> u64 {
     // SAFETY: reads a counter; the kernel leaves RDTSC to user code.

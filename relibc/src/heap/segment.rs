@@ -124,7 +124,8 @@ pub fn map_aligned(len: usize, alignment: usize) -> *mut u8 {
             ptr::null_mut(),
             reserve,
             libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
+            // Without MAP_NORESERVE: when memory is short, malloc is to fail, and not the first touch.
+            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
             -1,
             0,
         );

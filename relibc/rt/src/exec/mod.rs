@@ -30,6 +30,10 @@ const PROGRAM_BASE: u64 = 0x5555_5555_4000;
 /// Where interpreters start, before randomisation: far above programs, below the stack.
 const INTERPRETER_BASE: u64 = 0x7e00_0000_0000;
 /// Randomisation in pages, as Linux's: 28 bits for images, 22 bits for the stack.
+///
+/// Images are placed anew at each boot and not for each process (as macOS and Windows place their shared libraries): code at the same
+/// address everywhere is translated once by an emulator and predicted by a CPU's branch tables, and a spawn costs a sixth under QEMU's TCG.
+/// Stack and heap differ from process to process.
 const IMAGE_RANDOM_PAGES: u64 = (1 << 28) - 1;
 const STACK_RANDOM_PAGES: u64 = (1 << 22) - 1;
 /// Initial stacks up to this size are built on the caller's stack, greater ones in mapped memory.
@@ -111,19 +115,17 @@ fn build<'a>(
     envp: impl Strings<'a>,
 ) -> Result<Image> {
     let plan = Plan::new(argv.clone(), envp.clone(), path)?;
-    let mut random = [0; 40];
+    let mut random = [0; 24];
     syscall::entropy(&mut random)?;
-    let pages = |at: usize, mask: u64| {
-        let word = random.get(at..at + 8).and_then(|word| word.try_into().ok()).map_or(0, u64::from_le_bytes);
-        (word & mask) * PAGE_SIZE as u64
-    };
+    let pages = |word: u64, mask: u64| (word & mask) * PAGE_SIZE as u64;
+    let seed = crate::time::layout_seed();
 
     let mut spare = [0; PAGE_SIZE];
     let space = OwnedFd::new(syscall::space_create(O_CLOEXEC)?);
     let (mapped, interpreter) = {
         let head = first.get(..len).ok_or(Errno::EIO)?;
         let program = map::program(file, head, &mut spare)?;
-        let mapped = map::image(&space, file, &program, PROGRAM_BASE + pages(16, IMAGE_RANDOM_PAGES))?;
+        let mapped = map::image(&space, file, &program, PROGRAM_BASE + pages(seed, IMAGE_RANDOM_PAGES))?;
         (mapped, program.interpreter)
     };
     let mut entry = mapped.entry;
@@ -138,12 +140,13 @@ fn build<'a>(
         let len = syscall::pread(loader.get(), &mut first, 0)?;
         let broken = |_| Errno::ELIBBAD;
         let program = map::program(&loader, first.get(..len).ok_or(Errno::EIO)?, &mut spare).map_err(broken)?;
-        let mapped = map::image(&space, &loader, &program, INTERPRETER_BASE + pages(24, IMAGE_RANDOM_PAGES))?;
+        let mapped = map::image(&space, &loader, &program, INTERPRETER_BASE + pages(seed >> 32, IMAGE_RANDOM_PAGES))?;
         entry = mapped.entry;
         base = mapped.bias;
     }
 
-    let top = USER_END as u64 - pages(32, STACK_RANDOM_PAGES);
+    let last = random.last_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
+    let top = USER_END as u64 - pages(last, STACK_RANDOM_PAGES);
     map::stack(&space, top)?;
     let mut aux = Aux {
         phdr: mapped.phdr,
