@@ -128,6 +128,7 @@ pub unsafe extern "C" fn run(page: *mut Page, fpu: *mut u8, frame: *mut Frame) {
     let shared = unsafe { &(*page).shared };
     // SAFETY: filled above; raw pointers, because the handler changes the frame through its own.
     let (info, context) = unsafe { (&raw mut (*frame).info, &raw mut (*frame).context) };
+    let mut another = false;
     if let Some(handler) = handler {
         let own = if chosen.flags & SA_NODEFER != 0 { 0 } else { bit(chosen.info.signal) };
         let mask = shared.mask.load(SeqCst);
@@ -136,12 +137,17 @@ pub unsafe extern "C" fn run(page: *mut Page, fpu: *mut u8, frame: *mut Frame) {
         deliver_pending(shared);
         handler(chosen.info.signal as i32, info, context);
         // SAFETY: the frame is still there; the handler may have changed it.
-        let mask = unsafe { (*context).sigmask[0] };
-        shared.mask.store(mask & !UNBLOCKABLE, SeqCst);
-    } else {
-        shared.held.store(0, SeqCst);
+        let mask = unsafe { (*context).sigmask[0] } & !UNBLOCKABLE;
+        // What became pending meanwhile is delivered to the interrupted code as well, once its registers are back, and not to this
+        // function: however often a handler raises its own signal, the stack does not grow.
+        shared.held.store(1, SeqCst);
+        shared.mask.store(mask, SeqCst);
+        another = super::pending(shared) & !mask != 0;
     }
-    deliver_pending(shared);
+    if !another {
+        shared.held.store(0, SeqCst);
+        deliver_pending(shared);
+    }
     // SAFETY: as above.
     unsafe {
         let gregs = &(*context).gregs;
@@ -150,6 +156,15 @@ pub unsafe extern "C" fn run(page: *mut Page, fpu: *mut u8, frame: *mut Frame) {
             *to = *from;
         }
         (*frame).resume = resume(gregs[reg::RIP], gregs[reg::EFL], gregs[reg::RSP]);
+        if another {
+            // As the kernel delivers: the trampoline, the page in rax, the rest saved in the page.
+            shared.saved_rip.store(gregs[reg::RIP], Relaxed);
+            shared.saved_rsp.store(gregs[reg::RSP], Relaxed);
+            shared.saved_rflags.store(gregs[reg::EFL], Relaxed);
+            shared.saved_rax.store(gregs[reg::RAX], Relaxed);
+            (*frame).registers[reg::RAX] = page.expose_provenance() as u64;
+            (*frame).resume = resume(super::trampoline::trampoline as *const () as u64, 0, gregs[reg::RSP]);
+        }
         if (*context).fpregs == 0 {
             (*context).fpregs = fpu as u64;
         }

@@ -15,6 +15,9 @@
 //!    or not. rip and rflags are stored below the red zone of the stack that it goes back to, for a last `popfq` and `ret`. (`iretq` would
 //!    do without, but QEMU's emulation reads its operands with the kernel's rights, which SMAP forbids.)
 //!
+//! If more signals are deliverable when the handler has returned, the interrupted code's state goes back into the page, signals held,
+//! and the trampoline starts over: a row of signals takes one frame at a time.
+//!
 //! A handler may also leave by siglongjmp: nothing but the frame on the stack knows of it.
 //!
 //! # Why no signal is lost and no saved state spoilt
