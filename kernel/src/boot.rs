@@ -146,7 +146,13 @@ fn map_image(module: &Module, image: usize, image_len: usize, space: &Arc<Space>
                 }
                 frame
             };
-            let prot = if write { Prot::RW } else if execute { Prot::RX } else { Prot::R };
+            let prot = if write {
+                Prot::RW
+            } else if execute {
+                Prot::RX
+            } else {
+                Prot::R
+            };
             space.map_page(Some(vaddr.checked_add(from)?), frame, prot).ok()?;
         }
     }

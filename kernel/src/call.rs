@@ -97,7 +97,12 @@ impl CallState {
     pub const fn new() -> Self {
         const NONE: Window = Window { addr: 0, len: 0, access: 0 };
         CallState {
-            inner: SpinLock::new(Inner { done: None, windows: [NONE; abi::WINDOWS_MAX], window_count: 0, files: Vec::new() }),
+            inner: SpinLock::new(Inner {
+                done: None,
+                windows: [NONE; abi::WINDOWS_MAX],
+                window_count: 0,
+                files: Vec::new(),
+            }),
         }
     }
 

@@ -1,10 +1,10 @@
 //! Clocks and sleeping.
 
+use crate::mm::time_page::{realtime_offset, set_realtime_offset};
 use crate::sched::{self, Wake};
 use crate::thread::Thread;
 use crate::user;
 use alloc::sync::Arc;
-use crate::mm::time_page::{realtime_offset, set_realtime_offset};
 use core::sync::atomic::Ordering::SeqCst;
 use ochre_abi::event::*;
 use ochre_abi::process::RIGHT_TIME;

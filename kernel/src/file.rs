@@ -199,7 +199,8 @@ impl File {
             abi::SEEK_SET => u64::try_from(offset).map_err(|_| Errno::EINVAL)?,
             abi::SEEK_CUR => {
                 let position = *self.position.lock();
-                let target = i64::try_from(position).ok().and_then(|p| p.checked_add(offset)).ok_or(Errno::EOVERFLOW)?;
+                let target =
+                    i64::try_from(position).ok().and_then(|p| p.checked_add(offset)).ok_or(Errno::EOVERFLOW)?;
                 u64::try_from(target).map_err(|_| Errno::EINVAL)?
             }
             _ => self.object.seek(self, offset, whence)?,

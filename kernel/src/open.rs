@@ -194,10 +194,8 @@ pub fn path_call2(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
             return Err(Errno::ENAMETOOLONG);
         }
         let handles = [first.handle, second.handle].map(|h| h.wrapping_add(u64::from(h != 0)));
-        let what = Call {
-            input: Input::Kernel(&payload),
-            ..Call::plain(op, 0, [args.args[0], handles[0], handles[1]])
-        };
+        let what =
+            Call { input: Input::Kernel(&payload), ..Call::plain(op, 0, [args.args[0], handles[0], handles[1]]) };
         match call::call(me, &port, what)? {
             Answer::Value(value, _) => return Ok(value),
             // The answer names the path of the two that goes on elsewhere by its place: "1\0path" or "2\0path".

@@ -22,7 +22,10 @@ use crate::wait::WaitQueue;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering::{Relaxed, Release}};
+use core::sync::atomic::{
+    AtomicU64,
+    Ordering::{Relaxed, Release},
+};
 use hal::SpinLock;
 use hal::mem::Frame;
 use ochre_abi::call::{self as abi, CallerInfo, Completion, Request, SLOTS, WindowCopy};
@@ -179,7 +182,12 @@ impl Port {
     }
 
     /// Announces a filled slot; returns a receiver to run, if one waits. EIO: the server is gone (and the slot is free again).
-    pub(crate) fn announce(&self, index: usize, request: Request, caller: Option<&Arc<Thread>>) -> Result<Option<Arc<Thread>>> {
+    pub(crate) fn announce(
+        &self,
+        index: usize,
+        request: Request,
+        caller: Option<&Arc<Thread>>,
+    ) -> Result<Option<Arc<Thread>>> {
         let mut inner = self.inner.lock();
         if inner.dead {
             inner.slots[index].state = SlotState::Free;
@@ -195,7 +203,13 @@ impl Port {
         Ok(server)
     }
 
-    fn publish(&self, inner: &mut Inner, index: usize, request: Request, caller: Option<Arc<Thread>>) -> Option<Arc<Thread>> {
+    fn publish(
+        &self,
+        inner: &mut Inner,
+        index: usize,
+        request: Request,
+        caller: Option<Arc<Thread>>,
+    ) -> Option<Arc<Thread>> {
         self.entries.write_as(index * size_of::<Request>(), &request);
         inner.slots[index].state = SlotState::Held(caller);
         let place = inner.submitted as usize % SLOTS;
@@ -280,7 +294,8 @@ impl Port {
                 sched::unpark(&server);
             }
         }
-        let mut done = Done { kind, result: completion.result, len, args: entry.args, file: None, handle: None, holds_slot };
+        let mut done =
+            Done { kind, result: completion.result, len, args: entry.args, file: None, handle: None, holds_slot };
         if completion.result >= 0 {
             self.take_files(me, &mut done);
         }
@@ -535,7 +550,8 @@ pub fn window_copy(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         return Ok(0);
     }
     let total = copy.len.min(window.len - copy.offset);
-    let remote = window.addr.checked_add(copy.offset).filter(|r| r.checked_add(total).is_some()).ok_or(Errno::EFAULT)?;
+    let remote =
+        window.addr.checked_add(copy.offset).filter(|r| r.checked_add(total).is_some()).ok_or(Errno::EFAULT)?;
     let space = caller.process.space();
     let mut copied = 0u64;
     while copied < total {
@@ -602,4 +618,3 @@ pub fn handle_attach(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     handle.attach(object);
     Ok(0)
 }
-

@@ -10,7 +10,10 @@ use crate::wait::WaitQueue;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::{Relaxed, SeqCst}};
+use core::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 use hal::SpinLock;
 use ochre_abi::event::EPOLLIN;
 use ochre_abi::process::{self as abi, Credentials};
@@ -134,7 +137,12 @@ pub(crate) struct Inherited {
 
 impl Process {
     /// A process without threads, listed and known to its parent.
-    pub(crate) fn new(pid: u32, space: Arc<Space>, handles: FdTable<Arc<File>>, from: Inherited) -> Result<Arc<Process>> {
+    pub(crate) fn new(
+        pid: u32,
+        space: Arc<Space>,
+        handles: FdTable<Arc<File>>,
+        from: Inherited,
+    ) -> Result<Arc<Process>> {
         let signals = ProcessSignals::new(pid)?;
         let process = Arc::new(Process {
             pid,
@@ -651,7 +659,8 @@ pub fn process_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     }
     let handles = child_handles(parent, &args)?;
     let table = space.table();
-    let regs = hal::UserRegs { rip: args.start.entry, rsp: args.start.stack, rflags: 0x202, ..hal::UserRegs::default() };
+    let regs =
+        hal::UserRegs { rip: args.start.entry, rsp: args.start.stack, rflags: 0x202, ..hal::UserRegs::default() };
     let context = hal::context::Context::new_user(&regs, 0, table).ok_or(Errno::ENOMEM)?;
     let pid = allocate_id()?;
     let child = Process::new(pid, space, handles, from)?;
@@ -659,6 +668,8 @@ pub fn process_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let thread = Thread::new(&child, pid, context, args.start.name);
     thread.signals.set_initial_mask(args.start.sigmask);
     child.add_thread(&thread)?;
+    // The descriptor has done its work; another thread may have closed it meanwhile.
+    drop(parent.take(args.space));
     crate::sched::start(&thread);
     Ok(pid as usize)
 }
@@ -807,6 +818,9 @@ pub fn limit(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
             process.need_right(abi::RIGHT_PRIORITY)?;
         }
         process.limits.lock()[resource] = new;
+        if resource == abi::RLIMIT_RESIDENT as usize {
+            process.space().set_resident_limit(new.current);
+        }
     }
     Ok(0)
 }
@@ -862,4 +876,3 @@ pub(crate) fn own_thread(me: &Arc<Thread>, tid: u64) -> Result<Arc<Thread>> {
     }
     me.process.threads().into_iter().find(|t| u64::from(t.tid) == tid).ok_or(Errno::ESRCH)
 }
-

@@ -4,7 +4,10 @@
 
 use alloc::sync::Weak;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::{Relaxed, SeqCst}};
+use core::sync::atomic::{
+    AtomicU32, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 use hal::SpinLock;
 use ochre_hal as hal;
 

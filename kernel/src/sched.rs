@@ -13,7 +13,10 @@
 use crate::thread::{self, Thread};
 use crate::timer;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::{Relaxed, SeqCst}};
+use core::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU64, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
 use hal::context::{self, Context};
 use hal::cpu::{self, CpuLocal, MAX_CPUS};
 use hal::{Once, SpinLock};
@@ -213,7 +216,7 @@ fn switch(next: Arc<Thread>, now: u64) -> Result<(), Arc<Thread>> {
 
 fn account(old: Option<&Arc<Thread>>, now: u64) {
     if let Some(old) = old {
-        let ran = now.saturating_sub(old.sched.started.load(Relaxed));
+        let ran = now.saturating_sub(old.sched.started.swap(now, Relaxed));
         old.sched.run_ns.store(old.sched.run_ns.load(Relaxed) + ran, Relaxed);
     }
 }

@@ -122,7 +122,9 @@ impl Object for SchemeHandle {
     }
 
     fn write(&self, file: &File, from: UserSlice, offset: Option<u64>) -> Result<usize> {
-        if let (Some(object), Some(offset), true) = (self.attached(), offset, self.flags & abi::OPENED_WRITE_ATTACHED != 0) {
+        if let (Some(object), Some(offset), true) =
+            (self.attached(), offset, self.flags & abi::OPENED_WRITE_ATTACHED != 0)
+        {
             if offset != APPEND && offset.checked_add(from.len as u64).is_some_and(|end| end <= object.size()) {
                 return object.write(offset, from, false);
             }

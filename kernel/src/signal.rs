@@ -11,7 +11,10 @@ use crate::user;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::mem::offset_of;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering::{Relaxed, SeqCst}};
+use core::sync::atomic::{
+    AtomicU64, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
 use hal::mem::Frame;
 use hal::paging::Prot;
 use hal::{Exception, SpinLock, UserRegs};
@@ -397,7 +400,14 @@ fn enter_trampoline(me: &Arc<Thread>, regs: &mut UserRegs, interrupted: u64) -> 
 }
 
 /// A CPU exception of user code becomes a signal; without a way to deliver it the process ends.
-pub(crate) fn exception(me: &Arc<Thread>, regs: &mut UserRegs, signal: u32, code: i32, addr: u64, exception: &Exception) {
+pub(crate) fn exception(
+    me: &Arc<Thread>,
+    regs: &mut UserRegs,
+    signal: u32,
+    code: i32,
+    addr: u64,
+    exception: &Exception,
+) {
     let signals = &me.signals;
     let deaf = signals.held() || signals.mask() & bit(signal) != 0 || me.process.signals.ignored() & bit(signal) != 0;
     if !deaf {

@@ -5,7 +5,10 @@ use crate::process::Process;
 use crate::sched::{self, SchedState};
 use crate::signal::ThreadSignals;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::{Relaxed, SeqCst}};
+use core::sync::atomic::{
+    AtomicBool, AtomicU32, AtomicU64,
+    Ordering::{Relaxed, SeqCst},
+};
 use hal::context::Context;
 use hal::cpu::{self, CpuLocal};
 use hal::{SpinLock, UserRegs};

@@ -33,10 +33,8 @@ unsafe fn pointer(result: Result<*mut c_void>) -> *mut c_void {
 
 /// The object behind a handle.
 fn object_of(held: &Held, handle: *mut c_void) -> Result<ObjectRef> {
-    held.with(|registry| {
-        registry.objects.iter().find(|object| object.as_ptr().cast() == handle.cast_const()).copied()
-    })
-    .ok_or_else(|| fail!("invalid handle"))
+    held.with(|registry| registry.objects.iter().find(|object| object.as_ptr().cast() == handle.cast_const()).copied())
+        .ok_or_else(|| fail!("invalid handle"))
 }
 
 unsafe extern "C" fn open_from(name: *const c_char, flags: c_int, caller: usize) -> *mut c_void {
@@ -159,11 +157,7 @@ pub unsafe extern "C" fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut
 /// dlvsym(3).
 #[unsafe(naked)]
 #[cfg_attr(panic = "abort", unsafe(no_mangle))]
-pub unsafe extern "C" fn dlvsym(
-    handle: *mut c_void,
-    name: *const c_char,
-    version: *const c_char,
-) -> *mut c_void {
+pub unsafe extern "C" fn dlvsym(handle: *mut c_void, name: *const c_char, version: *const c_char) -> *mut c_void {
     naked_asm!("mov rcx, rdx", "mov rdx, [rsp]", "jmp {}", sym symbol_from)
 }
 

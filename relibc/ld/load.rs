@@ -76,9 +76,8 @@ pub fn load_dependencies(held: &Held, roots: &[ObjectRef]) -> Result<Vec<ObjectR
         next += 1;
         if !object.needed.is_empty() && object.deps.borrow().is_empty() {
             for name in &object.needed {
-                let dep = load_one(held, name, Some(object)).map_err(|error| {
-                    fail!("{} (needed by {})", error.0, object.shown())
-                })?;
+                let dep = load_one(held, name, Some(object))
+                    .map_err(|error| fail!("{} (needed by {})", error.0, object.shown()))?;
                 object.deps.borrow_mut().push(dep);
             }
         }
@@ -170,11 +169,8 @@ pub unsafe fn close(held: &Held, object: ObjectRef) {
     object.opens.set(object.opens.get().saturating_sub(1));
     // What stays: the program and what it was started with, what is open, permanent or global by
     // STB_GNU_UNIQUE bindings, and all that these need.
-    let mut alive: Vec<ObjectRef> = held
-        .objects()
-        .into_iter()
-        .filter(|object| object.permanent.get() || object.opens.get() > 0)
-        .collect();
+    let mut alive: Vec<ObjectRef> =
+        held.objects().into_iter().filter(|object| object.permanent.get() || object.opens.get() > 0).collect();
     let mut next = 0;
     while next < alive.len() {
         let deps = alive[next].deps.borrow().clone();

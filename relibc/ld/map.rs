@@ -50,7 +50,12 @@ impl File {
         while done < buffer.len() {
             // SAFETY: the buffer is ours.
             let raw = unsafe {
-                sys::pread(self.fd, buffer[done..].as_mut_ptr().cast(), buffer.len() - done, offset as i64 + done as i64)
+                sys::pread(
+                    self.fd,
+                    buffer[done..].as_mut_ptr().cast(),
+                    buffer.len() - done,
+                    offset as i64 + done as i64,
+                )
             };
             match sys::result(raw) {
                 Ok(0) => break,
@@ -197,7 +202,9 @@ pub fn protection(phdr: &Phdr) -> c_int {
 }
 
 fn map_segments(file: &File, phdrs: &[Phdr], low: usize, high: usize, fixed: bool) -> Result<usize> {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE
+    let flags = libc::MAP_PRIVATE
+        | libc::MAP_ANONYMOUS
+        | libc::MAP_NORESERVE
         | if fixed { libc::MAP_FIXED_NOREPLACE } else { 0 };
     let hint = if fixed { low } else { 0 };
     // SAFETY: a fresh reservation, then segments inside it, as `check_segments` made sure.

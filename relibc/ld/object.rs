@@ -331,8 +331,7 @@ impl Object {
         self.relr = self.table(address(DT_RELR), find(DT_RELRSZ), "DT_RELR")?;
         self.init_array = self.table(address(DT_INIT_ARRAY), find(DT_INIT_ARRAYSZ), "DT_INIT_ARRAY")?;
         self.fini_array = self.table(address(DT_FINI_ARRAY), find(DT_FINI_ARRAYSZ), "DT_FINI_ARRAY")?;
-        self.preinit_array =
-            self.table(address(DT_PREINIT_ARRAY), find(DT_PREINIT_ARRAYSZ), "DT_PREINIT_ARRAY")?;
+        self.preinit_array = self.table(address(DT_PREINIT_ARRAY), find(DT_PREINIT_ARRAYSZ), "DT_PREINIT_ARRAY")?;
         self.init = address(DT_INIT).unwrap_or(0);
         self.fini = address(DT_FINI).unwrap_or(0);
         for function in [self.init, self.fini] {

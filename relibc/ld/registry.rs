@@ -131,11 +131,7 @@ pub fn publish(held: &Held) {
         registry
             .objects
             .iter()
-            .map(|&object| Range {
-                start: object.map_start,
-                end: object.map_start + object.map_len,
-                object,
-            })
+            .map(|&object| Range { start: object.map_start, end: object.map_start + object.map_len, object })
             .collect()
     });
     ranges.sort_unstable_by_key(|range| range.start);

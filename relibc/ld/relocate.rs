@@ -72,9 +72,8 @@ pub unsafe fn finish(object: ObjectRef) -> Result<()> {
         let end = (start + len) & !(PAGE - 1);
         if end > first {
             let raw = sys::mprotect(first as *mut c_void, end - first, libc::PROT_READ);
-            sys::result(raw).map_err(|errno| {
-                fail!("{}: cannot protect: {}", object.shown(), crate::string::error_text(errno))
-            })?;
+            sys::result(raw)
+                .map_err(|errno| fail!("{}: cannot protect: {}", object.shown(), crate::string::error_text(errno)))?;
         }
     }
     Ok(())

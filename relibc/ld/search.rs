@@ -10,14 +10,8 @@ use crate::string::error_text;
 use alloc::vec::Vec;
 
 /// Searched last, in this order.
-const DEFAULT_DIRS: [&[u8]; 6] = [
-    b"/lib/x86_64-linux-gnu",
-    b"/usr/lib/x86_64-linux-gnu",
-    b"/lib64",
-    b"/usr/lib64",
-    b"/lib",
-    b"/usr/lib",
-];
+const DEFAULT_DIRS: [&[u8]; 6] =
+    [b"/lib/x86_64-linux-gnu", b"/usr/lib/x86_64-linux-gnu", b"/lib64", b"/usr/lib64", b"/lib", b"/usr/lib"];
 
 /// Names that this library is itself.
 const BUILT_IN: [&[u8]; 9] = [

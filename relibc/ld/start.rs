@@ -178,10 +178,8 @@ unsafe fn load_all(held: &Held, stack: *mut usize, layout: &mut Layout, base: us
 /// Describes this library from its own headers.
 unsafe fn describe_self(base: usize) -> Result<Object> {
     let header = base as *const Header;
-    let phdrs = core::slice::from_raw_parts(
-        (base + (*header).e_phoff as usize) as *const Phdr,
-        (*header).e_phnum as usize,
-    );
+    let phdrs =
+        core::slice::from_raw_parts((base + (*header).e_phoff as usize) as *const Phdr, (*header).e_phnum as usize);
     let mut path = b"/lib/x86_64-linux-gnu/libc.so.6\0".to_vec();
     if auxv::get(libc::AT_BASE) == Some(base)
         && let Some(interpreter) = interpreter()
@@ -203,10 +201,8 @@ fn program_phdrs() -> Option<(&'static [Phdr], usize)> {
     let count = auxv::get(libc::AT_PHNUM)?;
     // SAFETY: the kernel mapped the program and says where its headers are.
     let phdrs = unsafe { core::slice::from_raw_parts(address as *const Phdr, count) };
-    let base = phdrs
-        .iter()
-        .find(|phdr| phdr.p_type == PT_PHDR)
-        .map_or(0, |phdr| address.wrapping_sub(phdr.p_vaddr as usize));
+    let base =
+        phdrs.iter().find(|phdr| phdr.p_type == PT_PHDR).map_or(0, |phdr| address.wrapping_sub(phdr.p_vaddr as usize));
     Some((phdrs, base))
 }
 
@@ -239,9 +235,7 @@ unsafe fn load_program(held: &Held, stack: *mut usize, layout: &mut Layout) -> R
         Runs PROGRAM with this C library and loader.\n";
     let mut skip = 1;
     let mut name = None;
-    let argument = |index: usize| {
-        (index < layout.argc).then(|| CStr::from_ptr(*layout.argv.add(index)).to_bytes())
-    };
+    let argument = |index: usize| (index < layout.argc).then(|| CStr::from_ptr(*layout.argv.add(index)).to_bytes());
     loop {
         match argument(skip) {
             Some(b"--library-path") if skip + 1 < layout.argc => {
@@ -295,8 +289,8 @@ pub fn program_path() -> Vec<u8> {
 
 /// Gives the main thread its control block and static thread-local storage.
 unsafe fn main_thread() -> Result<()> {
-    let (start, thread) = pthread::stack::map_control(0, 0)
-        .ok_or_else(|| fail!("out of memory for thread-local storage"))?;
+    let (start, thread) =
+        pthread::stack::map_control(0, 0).ok_or_else(|| fail!("out of memory for thread-local storage"))?;
     let early = EARLY.0.get();
     ptr::copy_nonoverlapping(early, thread, 1);
     (*thread).tcb = thread;

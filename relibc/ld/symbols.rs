@@ -137,12 +137,7 @@ impl SysvHash {
         let [bucket_count, chain_count] = unsafe { *(at as *const [u32; 2]) };
         object.check(at, 8 + (bucket_count as usize + chain_count as usize) * 4, "DT_HASH")?;
         let buckets = (at + 8) as *const u32;
-        Ok(SysvHash {
-            buckets,
-            bucket_count,
-            chains: buckets.wrapping_add(bucket_count as usize),
-            chain_count,
-        })
+        Ok(SysvHash { buckets, bucket_count, chains: buckets.wrapping_add(bucket_count as usize), chain_count })
     }
 
     fn find<T>(&self, hash: u32, mut found: impl FnMut(u32) -> Option<T>) -> Option<T> {
@@ -316,10 +311,7 @@ pub fn version_of_reference(object: &Object, index: u32) -> Option<&'static [u8]
 
 /// Looks for a definition in a list of objects, leaving one out.
 pub fn lookup(scope: &[ObjectRef], query: &Query, except: Option<ObjectRef>) -> Option<Found> {
-    scope
-        .iter()
-        .filter(|object| Some(**object) != except)
-        .find_map(|object| lookup_in(*object, query))
+    scope.iter().filter(|object| Some(**object) != except).find_map(|object| lookup_in(*object, query))
 }
 
 /// Reads DT_VERDEF and DT_VERNEED (address, number of entries) into names by index.

@@ -11,9 +11,7 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     let text = std::fs::read_to_string(list).expect("relibc/symbols.tsv is part of the source");
     let mut asm = String::from(".text\n");
-    let rows = text
-        .lines()
-        .filter(|line| !line.starts_with('#') && !line.starts_with("milestone"));
+    let rows = text.lines().filter(|line| !line.starts_with('#') && !line.starts_with("milestone"));
     for (number, name) in rows.filter_map(|row| row.split('\t').nth(1)).enumerate() {
         write!(
             asm,

@@ -152,4 +152,3 @@ c_alias! {
     fn readdir64 = readdir[dir: *mut Dir] -> *mut dirent64;
     fn readdir64_r = readdir_r[dir: *mut Dir, to: *mut dirent64, out: *mut *mut dirent64] -> c_int;
 }
-

@@ -1,8 +1,8 @@
 //! Ending the process: `exit`, `atexit`, `abort`. stdlib.h and the Itanium C++ ABI.
 
 use crate::ld::init;
-use crate::lock::RawLock;
 use crate::lock::Lock;
+use crate::lock::RawLock;
 use crate::sys;
 use alloc::vec::Vec;
 use core::ffi::{c_int, c_void};
@@ -153,4 +153,3 @@ pub fn fork_done() {
     QUICK.raw.unlock();
     HANDLERS.raw.unlock();
 }
-

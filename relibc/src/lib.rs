@@ -18,7 +18,6 @@
 #![cfg_attr(not(test), no_std)]
 #![allow(clippy::missing_safety_doc, reason = "the contract above holds for every C function")]
 #![allow(unsafe_op_in_unsafe_fn, reason = "same: a C function's body is under its contract")]
-
 #![allow(non_upper_case_globals, non_snake_case, reason = "C names stand as they are")]
 
 extern crate alloc;

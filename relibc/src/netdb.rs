@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::ffi::{c_char, c_int};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ptr;
-use libc::{addrinfo, in6_addr, in_addr, sockaddr_in, sockaddr_in6};
+use libc::{addrinfo, in_addr, in6_addr, sockaddr_in, sockaddr_in6};
 
 /// One `addrinfo` with its address, in one block of memory.
 #[repr(C)]
@@ -54,7 +54,9 @@ fn resolve(name: &[u8], numeric_only: bool) -> Result<Vec<Host>, c_int> {
     }
     let mut hosts = read_file(b"/etc/hosts\0").map(|file| in_hosts(&file, name)).unwrap_or_default();
     // RFC 6761: localhost is the loopback, whatever the file says.
-    if hosts.is_empty() && (name.eq_ignore_ascii_case(b"localhost") || name.to_ascii_lowercase().ends_with(b".localhost")) {
+    if hosts.is_empty()
+        && (name.eq_ignore_ascii_case(b"localhost") || name.to_ascii_lowercase().ends_with(b".localhost"))
+    {
         hosts = Vec::from([(IpAddr::V6(Ipv6Addr::LOCALHOST), 0), (IpAddr::V4(Ipv4Addr::LOCALHOST), 0)]);
     }
     if hosts.is_empty() { Err(libc::EAI_NONAME) } else { Ok(hosts) }

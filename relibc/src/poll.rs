@@ -124,4 +124,3 @@ c_api! {
         int(sys::call(libc::SYS_inotify_rm_watch, [fd as usize, watch as usize, 0, 0, 0, 0]))
     }
 }
-

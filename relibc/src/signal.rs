@@ -170,4 +170,3 @@ c_alias! {
     fn __sigaction = sigaction[signal: c_int, new: *const libc::sigaction, old: *mut libc::sigaction] -> c_int;
     fn bsd_signal = signal[number: c_int, handler: sighandler_t] -> sighandler_t;
 }
-

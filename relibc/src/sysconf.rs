@@ -10,7 +10,11 @@ fn cpus() -> c_long {
     // SAFETY: the buffer is ours.
     let raw = unsafe { sys::sched_getaffinity(0, mask.len(), mask.as_mut_ptr()) };
     match sys::result(raw) {
-        Ok(count) => mask[..count.min(mask.len())].iter().map(|byte| c_long::from(byte.count_ones() as u8)).sum::<c_long>().max(1),
+        Ok(count) => mask[..count.min(mask.len())]
+            .iter()
+            .map(|byte| c_long::from(byte.count_ones() as u8))
+            .sum::<c_long>()
+            .max(1),
         Err(_) => 1,
     }
 }
@@ -102,4 +106,3 @@ c_api! {
     /// gnu_get_libc_release(3).
     fn gnu_get_libc_release() -> *const c_char { c"stable".as_ptr() }
 }
-

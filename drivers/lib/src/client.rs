@@ -27,7 +27,12 @@ impl Client {
     }
 
     /// An operation that takes a structure and returns one.
-    pub fn exchange<I: IntoBytes + Immutable, O: FromBytes + IntoBytes>(&self, op: u16, args: [u64; 3], input: &I) -> Result<O> {
+    pub fn exchange<I: IntoBytes + Immutable, O: FromBytes + IntoBytes>(
+        &self,
+        op: u16,
+        args: [u64; 3],
+        input: &I,
+    ) -> Result<O> {
         let mut output = O::new_zeroed();
         Call::new(op, args).input(input.as_bytes()).output(output.as_mut_bytes()).send(self.fd())?;
         Ok(output)

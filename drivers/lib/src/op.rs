@@ -8,41 +8,116 @@ pub enum Op {
     /// The last descriptor of the handle is gone.
     Close,
     /// The caller of the request `tag` was signalled, or is `gone`.
-    Cancel { tag: u64, gone: bool },
-    Open { flags: u32, mode: u32 },
+    Cancel {
+        tag: u64,
+        gone: bool,
+    },
+    Open {
+        flags: u32,
+        mode: u32,
+    },
     Dup,
     /// No position: the handle is not seekable.
-    Read { position: Option<u64>, len: usize, status: u32 },
+    Read {
+        position: Option<u64>,
+        len: usize,
+        status: u32,
+    },
     /// `position` as for reading; `append`: at the file's end.
-    Write { position: Option<u64>, append: bool, len: usize, status: u32 },
-    Seek { offset: i64, whence: u64 },
-    Stat { flags: u64 },
-    GetDents { position: u64, len: usize },
-    Truncate { size: u64 },
-    Sync { data_only: bool },
-    Chmod { mode: u32 },
-    Chown { uid: u32, gid: u32, flags: u64 },
-    Utimens { atime: u64, mtime: u64, flags: u64 },
-    Unlink { flags: u64 },
-    Mkdir { mode: u32 },
+    Write {
+        position: Option<u64>,
+        append: bool,
+        len: usize,
+        status: u32,
+    },
+    Seek {
+        offset: i64,
+        whence: u64,
+    },
+    Stat {
+        flags: u64,
+    },
+    GetDents {
+        position: u64,
+        len: usize,
+    },
+    Truncate {
+        size: u64,
+    },
+    Sync {
+        data_only: bool,
+    },
+    Chmod {
+        mode: u32,
+    },
+    Chown {
+        uid: u32,
+        gid: u32,
+        flags: u64,
+    },
+    Utimens {
+        atime: u64,
+        mtime: u64,
+        flags: u64,
+    },
+    Unlink {
+        flags: u64,
+    },
+    Mkdir {
+        mode: u32,
+    },
     /// Handles of the directories that the two paths are relative to, if not the root.
-    Rename { flags: u64, from: Option<u64>, to: Option<u64> },
-    Link { flags: u64, from: Option<u64>, to: Option<u64> },
+    Rename {
+        flags: u64,
+        from: Option<u64>,
+        to: Option<u64>,
+    },
+    Link {
+        flags: u64,
+        from: Option<u64>,
+        to: Option<u64>,
+    },
     Symlink,
     Readlink,
-    Access { mode: u32, flags: u64 },
+    Access {
+        mode: u32,
+        flags: u64,
+    },
     Statfs,
-    Mknod { mode: u32, device: u64 },
-    Flock { operation: u64 },
-    Lock { command: u64 },
-    Ioctl { request: u64, argument: u64 },
-    Fallocate { mode: u64, offset: u64, len: u64 },
+    Mknod {
+        mode: u32,
+        device: u64,
+    },
+    Flock {
+        operation: u64,
+    },
+    Lock {
+        command: u64,
+    },
+    Ioctl {
+        request: u64,
+        argument: u64,
+    },
+    Fallocate {
+        mode: u64,
+        offset: u64,
+        len: u64,
+    },
     /// An object of which this port is the pager lacks pages.
-    PageIn { cookie: u64, offset: u64, len: u64 },
+    PageIn {
+        cookie: u64,
+        offset: u64,
+        len: u64,
+    },
     /// An operation of the scheme's own, from [`OP_PRIVATE`] on.
-    Private { op: u16, args: [u64; 3] },
+    Private {
+        op: u16,
+        args: [u64; 3],
+    },
     /// A number that this version does not know.
-    Unknown { op: u16 },
+    Unknown {
+        op: u16,
+    },
 }
 
 impl Op {
@@ -57,7 +132,12 @@ impl Op {
             OP_READ => Op::Read { position: (a != u64::MAX).then_some(a), len: b as usize, status: c as u32 },
             OP_WRITE => {
                 let append = a == u64::MAX - 1;
-                Op::Write { position: (!append && a != u64::MAX).then_some(a), append, len: b as usize, status: c as u32 }
+                Op::Write {
+                    position: (!append && a != u64::MAX).then_some(a),
+                    append,
+                    len: b as usize,
+                    status: c as u32,
+                }
             }
             OP_SEEK => Op::Seek { offset: a as i64, whence: b },
             OP_STAT => Op::Stat { flags: a },

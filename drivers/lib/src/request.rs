@@ -132,7 +132,8 @@ impl Request {
             self.window(0)?.write_at(self.filled as u64, data)?
         } else {
             let target = self.slot.as_mut().map(|slot| slot.payload_mut().as_mut_slice());
-            let target = target.and_then(|page| page.get_mut(self.filled..self.filled + data.len())).ok_or(Errno::EINVAL)?;
+            let target =
+                target.and_then(|page| page.get_mut(self.filled..self.filled + data.len())).ok_or(Errno::EINVAL)?;
             target.copy_from_slice(data);
             data.len()
         };

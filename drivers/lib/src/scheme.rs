@@ -123,7 +123,9 @@ fn refusal(op: Op) -> Errno {
         Op::GetDents { .. } => Errno::ENOTDIR,
         Op::Truncate { .. } | Op::Sync { .. } | Op::Readlink | Op::Lock { .. } | Op::Flock { .. } => Errno::EINVAL,
         Op::Fallocate { .. } => Errno::ENODEV,
-        Op::Mkdir { .. } | Op::Unlink { .. } | Op::Rename { .. } | Op::Link { .. } | Op::Symlink | Op::Mknod { .. } => Errno::EPERM,
+        Op::Mkdir { .. } | Op::Unlink { .. } | Op::Rename { .. } | Op::Link { .. } | Op::Symlink | Op::Mknod { .. } => {
+            Errno::EPERM
+        }
         Op::Chmod { .. } | Op::Chown { .. } | Op::Utimens { .. } => Errno::EPERM,
         _ => Errno::ENOSYS,
     }

@@ -40,7 +40,8 @@ impl Waiters {
 
     /// Answers a cancelled request with EINTR; false if it does not wait here. For [`crate::Scheme::cancel`].
     pub fn cancel(&mut self, tag: u64) -> bool {
-        let found = self.queue.iter().position(|request| request.tag() == tag).and_then(|index| self.queue.remove(index));
+        let found =
+            self.queue.iter().position(|request| request.tag() == tag).and_then(|index| self.queue.remove(index));
         found.map(|request| request.answer(Err(Errno::EINTR))).is_some()
     }
 

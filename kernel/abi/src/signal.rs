@@ -124,7 +124,9 @@ pub const PROCESS_FLAG_NO_CHILD_STOP: u32 = 2;
 
 /// What SIGNAL_TAKE and SIGQUEUE carry; relibc makes a siginfo_t from it.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout)]
+#[derive(
+    Clone, Copy, Debug, Default, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable, zerocopy::KnownLayout,
+)]
 pub struct SigInfo {
     pub signal: u32,
     pub code: i32,

@@ -19,7 +19,9 @@ pub const MAX_CPUS: usize = 64;
 pub fn id() -> usize {
     let id: usize;
     // SAFETY: GS points to this CPU's `PerCpu` (`init`); reads one word of it.
-    unsafe { asm!("mov {}, gs:[{offset}]", out(reg) id, offset = const percpu::ID, options(nostack, preserves_flags, readonly)) };
+    unsafe {
+        asm!("mov {}, gs:[{offset}]", out(reg) id, offset = const percpu::ID, options(nostack, preserves_flags, readonly))
+    };
     id
 }
 
@@ -182,5 +184,7 @@ pub(crate) unsafe fn rdmsr(msr: u32) -> u64 {
 #[inline(always)]
 pub(crate) unsafe fn wrmsr(msr: u32, value: u64) {
     // SAFETY: the caller promises.
-    unsafe { asm!("wrmsr", in("ecx") msr, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("wrmsr", in("ecx") msr, in("eax") value as u32, in("edx") (value >> 32) as u32, options(nostack, preserves_flags))
+    };
 }

@@ -9,9 +9,9 @@
 pub(crate) mod buddy;
 mod classes;
 pub(crate) use classes::COUNT as CLASSES;
+pub(crate) mod bitmap;
 mod frame;
 mod heap;
-pub(crate) mod bitmap;
 pub(crate) mod kvirt;
 
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering::Relaxed};
@@ -47,7 +47,11 @@ pub struct MemStats {
 /// Counts memory now. Exact if nothing is allocated or freed meanwhile.
 pub fn stats() -> MemStats {
     let cached: usize = cpu::all().map(|cpu| cpu.frames.count.load(Relaxed)).sum();
-    MemStats { total_frames: TOTAL.load(Relaxed), free_frames: FREE.load(Relaxed) + cached, kernel_heap_bytes: heap::bytes() }
+    MemStats {
+        total_frames: TOTAL.load(Relaxed),
+        free_frames: FREE.load(Relaxed) + cached,
+        kernel_heap_bytes: heap::bytes(),
+    }
 }
 
 /// Free frames exceed the kernel's reserve: syscalls that create kernel objects ask this first and answer ENOMEM.
@@ -121,7 +125,12 @@ fn gaps<I: Iterator<Item = PhysRange>>(range: PhysRange, taken: impl Fn() -> I) 
             if at >= end {
                 return None;
             }
-            let next = taken().filter(|t| t.len > 0 && t.start > at).map(|t| t.start / page * page).min().unwrap_or(end).min(end);
+            let next = taken()
+                .filter(|t| t.len > 0 && t.start > at)
+                .map(|t| t.start / page * page)
+                .min()
+                .unwrap_or(end)
+                .min(end);
             let start = at;
             at = next.max(start + page);
             if next > start {
@@ -149,17 +158,18 @@ pub(crate) fn meta(frame: u32) -> &'static FrameMeta {
 /// Some byte of `phys..phys + len` is RAM that hal manages (or the kernel image, which lies in usable RAM).
 pub(crate) fn is_managed_ram(phys: u64, len: u64) -> bool {
     let end = phys.saturating_add(len);
-    boot_info()
-        .memory
-        .iter()
-        .any(|region| region.kind == MemoryKind::Usable && phys < region.range.start + region.range.len && region.range.start < end)
+    boot_info().memory.iter().any(|region| {
+        region.kind == MemoryKind::Usable && phys < region.range.start + region.range.len && region.range.start < end
+    })
 }
 
 /// Some byte of `phys..phys + len` is memory whose contents hal reads and trusts to stay (ACPI's tables).
 pub(crate) fn is_firmware_data(phys: u64, len: u64) -> bool {
     let end = phys.saturating_add(len);
     boot_info().memory.iter().any(|region| {
-        region.kind == MemoryKind::AcpiReclaimable && phys < region.range.start + region.range.len && region.range.start < end
+        region.kind == MemoryKind::AcpiReclaimable
+            && phys < region.range.start + region.range.len
+            && region.range.start < end
     })
 }
 

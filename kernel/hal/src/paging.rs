@@ -24,8 +24,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 pub use pte::{Cache, Prot};
 pub use table::PageTable;
-pub(crate) use tlb::{activate, activate_on, flush_kernel};
 pub use tlb::service_shootdown;
+pub(crate) use tlb::{activate, activate_on, flush_kernel};
 
 use crate::layout::{PAGE, phys_to_virt};
 use crate::mem;
@@ -65,7 +65,8 @@ pub(crate) fn init(root: u64) {
             let frame = mem::alloc_frame().expect("memory for the kernel's page tables");
             // SAFETY: the frame is new.
             unsafe { mem::zero_frame(frame) };
-            entry.store((u64::from(frame) * PAGE as u64) | pte::PRESENT | pte::WRITE | pte::ACCESSED, Ordering::Release);
+            entry
+                .store((u64::from(frame) * PAGE as u64) | pte::PRESENT | pte::WRITE | pte::ACCESSED, Ordering::Release);
         }
     }
     ROOT.store(root, Ordering::Release);

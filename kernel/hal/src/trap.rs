@@ -430,7 +430,13 @@ pub fn init() {
         } as u64;
         // Programs may raise breakpoint and overflow by instruction.
         let dpl: u64 = if vector == 3 || vector == 4 { 3 } else { 0 };
-        let low = address & 0xffff | u64::from(KERNEL_CS) << 16 | ist << 32 | 0xe << 40 | dpl << 45 | 1 << 47 | (address >> 16 & 0xffff) << 48;
+        let low = address & 0xffff
+            | u64::from(KERNEL_CS) << 16
+            | ist << 32
+            | 0xe << 40
+            | dpl << 45
+            | 1 << 47
+            | (address >> 16 & 0xffff) << 48;
         // SAFETY: inside the table; other CPUs that read it meanwhile find the value that they had written themselves.
         unsafe { (IDT.0.get() as *mut [u64; 2]).add(vector).write_volatile([low, address >> 32]) };
     }

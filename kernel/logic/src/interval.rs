@@ -76,13 +76,19 @@ impl<V: Piece> IntervalMap<V> {
 
     /// The intervals that share something with `range`, in order, whole.
     pub fn overlapping(&self, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, &V)> {
-        let found = self.map.range(after(range.start)).take_while(move |(_, interval)| !range.is_empty() && interval.start < range.end);
+        let found = self
+            .map
+            .range(after(range.start))
+            .take_while(move |(_, interval)| !range.is_empty() && interval.start < range.end);
         found.map(|(&end, interval)| (interval.start..end, &interval.value))
     }
 
     /// As [`IntervalMap::overlapping`], to change the values.
     pub fn overlapping_mut(&mut self, range: Range<usize>) -> impl Iterator<Item = (Range<usize>, &mut V)> {
-        let found = self.map.range_mut(after(range.start)).take_while(move |(_, interval)| !range.is_empty() && interval.start < range.end);
+        let found = self
+            .map
+            .range_mut(after(range.start))
+            .take_while(move |(_, interval)| !range.is_empty() && interval.start < range.end);
         found.map(|(&end, interval)| (interval.start..end, &mut interval.value))
     }
 

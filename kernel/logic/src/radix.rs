@@ -195,7 +195,14 @@ impl<T> Node<T> {
     }
 
     /// Returns true if the node is empty afterwards.
-    fn take(&mut self, base: u64, height: u32, range: &Range<u64>, left: &mut usize, each: &mut dyn FnMut(u64, T)) -> bool {
+    fn take(
+        &mut self,
+        base: u64,
+        height: u32,
+        range: &Range<u64>,
+        left: &mut usize,
+        each: &mut dyn FnMut(u64, T),
+    ) -> bool {
         for (slot, first) in touched(base, height, range) {
             if *left == 0 {
                 break;
@@ -227,14 +234,24 @@ impl<T> Node<T> {
     fn visit(&self, base: u64, height: u32, range: &Range<u64>, each: &mut dyn FnMut(u64, &T) -> bool) -> bool {
         touched(base, height, range).all(|(slot, first)| match self {
             Node::Leaf(leaf) => leaf.slots[slot].as_ref().is_none_or(|value| each(first, value)),
-            Node::Inner(inner) => inner.slots[slot].as_ref().is_none_or(|child| child.visit(first, height - 1, range, each)),
+            Node::Inner(inner) => {
+                inner.slots[slot].as_ref().is_none_or(|child| child.visit(first, height - 1, range, each))
+            }
         })
     }
 
-    fn visit_mut(&mut self, base: u64, height: u32, range: &Range<u64>, each: &mut dyn FnMut(u64, &mut T) -> bool) -> bool {
+    fn visit_mut(
+        &mut self,
+        base: u64,
+        height: u32,
+        range: &Range<u64>,
+        each: &mut dyn FnMut(u64, &mut T) -> bool,
+    ) -> bool {
         touched(base, height, range).all(|(slot, first)| match self {
             Node::Leaf(leaf) => leaf.slots[slot].as_mut().is_none_or(|value| each(first, value)),
-            Node::Inner(inner) => inner.slots[slot].as_mut().is_none_or(|child| child.visit_mut(first, height - 1, range, each)),
+            Node::Inner(inner) => {
+                inner.slots[slot].as_mut().is_none_or(|child| child.visit_mut(first, height - 1, range, each))
+            }
         })
     }
 }
@@ -247,7 +264,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn index() -> impl Strategy<Value = u64> {
-        prop_oneof![0u64..200, (0u32..64).prop_map(|shift| 1 << shift), Just(u64::MAX - 1), Just(u64::MAX), any::<u64>()]
+        prop_oneof![
+            0u64..200,
+            (0u32..64).prop_map(|shift| 1 << shift),
+            Just(u64::MAX - 1),
+            Just(u64::MAX),
+            any::<u64>()
+        ]
     }
 
     proptest! {

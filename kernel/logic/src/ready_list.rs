@@ -252,7 +252,8 @@ mod tests {
     }
 
     fn interest() -> impl Strategy<Value = u32> {
-        (0u32..16, any::<bool>(), any::<bool>()).prop_map(|(bits, edge, shot)| bits | u32::from(edge) * EDGE | u32::from(shot) * ONE_SHOT)
+        (0u32..16, any::<bool>(), any::<bool>())
+            .prop_map(|(bits, edge, shot)| bits | u32::from(edge) * EDGE | u32::from(shot) * ONE_SHOT)
     }
 
     proptest! {

@@ -149,7 +149,8 @@ mod tests {
         let mut done = 0;
         while done < bytes.len() {
             let piece = ring.writable(done).unwrap();
-            piece.chunk.borrow_mut()[piece.offset..piece.offset + piece.len].copy_from_slice(&bytes[done..done + piece.len]);
+            piece.chunk.borrow_mut()[piece.offset..piece.offset + piece.len]
+                .copy_from_slice(&bytes[done..done + piece.len]);
             done += piece.len;
         }
     }

@@ -11,7 +11,10 @@ use crate::user;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::{Acquire, Release}};
+use core::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{Acquire, Release},
+};
 use hal::{SpinGuard, SpinLock};
 use ochre_abi::event::*;
 use ochre_abi::syscall::FOREVER;

@@ -35,7 +35,11 @@ fn asked(entry: &PollFd) -> u32 {
 }
 
 fn bits_of(file: &File) -> u32 {
-    if file.flags() & O_PATH != 0 { EPOLLNVAL } else { file.object.readiness().map_or(ALWAYS, |r| with_synonyms(r.get())) }
+    if file.flags() & O_PATH != 0 {
+        EPOLLNVAL
+    } else {
+        file.object.readiness().map_or(ALWAYS, |r| with_synonyms(r.get()))
+    }
 }
 
 /// Fills in `revents`; how many are not 0.

@@ -21,7 +21,12 @@ pub fn reserve(ring: &mut Ring<Frame>, n: usize) -> Result<()> {
 }
 
 /// Fills a reservation of `len` bytes from user memory. How many bytes were copied, and why not all.
-pub fn fill<S>(state: &SpinLock<S>, ring: impl Fn(&S) -> &Ring<Frame>, from: &mut Vectors, len: usize) -> (usize, Result<()>) {
+pub fn fill<S>(
+    state: &SpinLock<S>,
+    ring: impl Fn(&S) -> &Ring<Frame>,
+    from: &mut Vectors,
+    len: usize,
+) -> (usize, Result<()>) {
     let mut done = 0;
     while done < len {
         let Some(piece) = ring(&state.lock()).writable(done).map(own) else { break };

@@ -27,7 +27,9 @@ pub fn exit_robust_list(me: &Arc<Thread>) {
         }
         // Read before the word is released: its new owner may reuse the memory.
         let next = user::read::<u64>(entry & !PI);
-        if entry & !PI != pending & !PI && orphan(me, (entry & !PI).wrapping_add(offset), entry & PI != 0, false).is_none() {
+        if entry & !PI != pending & !PI
+            && orphan(me, (entry & !PI).wrapping_add(offset), entry & PI != 0, false).is_none()
+        {
             return;
         }
         match next {

@@ -4,8 +4,8 @@
 //! no interval, however short, floods the machine.
 
 use super::{install, need_room};
-use crate::mm::time_page::realtime_offset;
 use crate::file::{File, Object};
+use crate::mm::time_page::realtime_offset;
 use crate::readiness::Readiness;
 use crate::thread::Thread;
 use crate::timer::{self, TimerId, TimerTarget};

@@ -159,11 +159,9 @@ impl Area {
     /// A copy for a forked space.
     pub fn for_space(&self, id: u64, space: &Weak<Space>) -> Area {
         let backing = match &self.backing {
-            Backing::Object(view) => Backing::Object(View {
-                binding: view.binding.for_space(id, space),
-                file: view.file.clone(),
-                ..*view
-            }),
+            Backing::Object(view) => {
+                Backing::Object(View { binding: view.binding.for_space(id, space), file: view.file.clone(), ..*view })
+            }
             other => other.clone(),
         };
         Area { backing, ..*self }

@@ -242,7 +242,8 @@ impl Space {
         let first = view.first + ((start - range.start) / PAGE_SIZE) as u64;
         let last = first.saturating_add(((end - start) / PAGE_SIZE) as u64).min(view.end);
         let mut found: [Option<Frame>; AROUND] = [const { None }; AROUND];
-        view.object().each_present(first..last, &mut |index, frame| found[(index - first) as usize] = Some(frame.clone()));
+        view.object()
+            .each_present(first..last, &mut |index, frame| found[(index - first) as usize] = Some(frame.clone()));
         for (n, frame) in found.into_iter().enumerate() {
             let va = start + n * PAGE_SIZE;
             let Some(frame) = frame.filter(|_| va != page) else { continue };

@@ -1,9 +1,9 @@
 //! An object changes: its pages leave the address spaces that map it, or become read-only there.
 
+use super::PAGE_SIZE;
 use super::area::{Area, Backing, View};
 use super::object::MemoryObject;
 use super::space::{Map, Space, Steps};
-use super::PAGE_SIZE;
 use alloc::vec::Vec;
 use core::ops::Range;
 use hal::mem::Frame;
@@ -42,7 +42,12 @@ impl Space {
     }
 
     /// Runs `work` for each part of an area that shows these pages, with the map's lock held.
-    fn in_steps(&self, object: &MemoryObject, pages: Range<u64>, work: impl Fn(&Space, Range<usize>, usize, &Area) -> usize) {
+    fn in_steps(
+        &self,
+        object: &MemoryObject,
+        pages: Range<u64>,
+        work: impl Fn(&Space, Range<usize>, usize, &Area) -> usize,
+    ) {
         for range in self.showing(object, &pages) {
             let mut steps = Steps::new(range);
             while let Some(part) = steps.next() {
@@ -86,7 +91,8 @@ impl Space {
     /// Where in this space these pages of an object are.
     fn showing(&self, object: &MemoryObject, pages: &Range<u64>) -> Vec<Range<usize>> {
         let collect = |map: &Map| {
-            let ranges = map.areas.iter().filter_map(|(range, area)| Some(addresses(&range, view(area, object)?, pages)));
+            let ranges =
+                map.areas.iter().filter_map(|(range, area)| Some(addresses(&range, view(area, object)?, pages)));
             ranges.filter(|range| !range.is_empty()).collect()
         };
         collect(&self.map.lock())

@@ -26,7 +26,8 @@ impl Maintenance {
 
     /// Waits for it; EINTR.
     fn enter(&self) -> Result<Guard<'_>> {
-        self.queue.wait_until(None, || self.busy.compare_exchange(false, true, SeqCst, SeqCst).is_ok().then_some(()))?;
+        self.queue
+            .wait_until(None, || self.busy.compare_exchange(false, true, SeqCst, SeqCst).is_ok().then_some(()))?;
         Ok(Guard(self))
     }
 }
@@ -135,7 +136,8 @@ impl MemoryObject {
         let range = offset / PAGE..pages_of(offset.saturating_add(len));
         let _guard = self.maintenance.enter()?;
         let mut state = self.state.lock();
-        let taken: Vec<u64> = if range.start < range.end { state.dirty.range(range).copied().take(max).collect() } else { Vec::new() };
+        let taken: Vec<u64> =
+            if range.start < range.end { state.dirty.range(range).copied().take(max).collect() } else { Vec::new() };
         for &index in &taken {
             state.dirty.remove(&index);
             if let Some(Slot::Present { dirty, .. }) = state.pages.get_mut(index) {

@@ -1,8 +1,8 @@
 //! Making and removing mappings: mmap(2), munmap(2).
 
 use super::area::{Access, Area, Backing, Binding, OnFork, View};
-use super::object_file::{F_SEAL_FUTURE_WRITE, F_SEAL_WRITE};
 use super::object::MemoryObject;
+use super::object_file::{F_SEAL_FUTURE_WRITE, F_SEAL_WRITE};
 use super::space::{AREAS_MAX, Map, Space, Steps, object_of};
 use super::{CHUNK, PAGE, PAGE_SIZE, round_up};
 use crate::file::File;
@@ -139,7 +139,13 @@ impl Space {
                 return Ok(Area::anonymous(access));
             }
             let object = MemoryObject::anonymous_for(len as u64, self.account().clone());
-            let view = View { binding: Binding::new(object, self.id(), self.weak(), true), first: 0, end: u64::MAX, file: None, file_page: 0 };
+            let view = View {
+                binding: Binding::new(object, self.id(), self.weak(), true),
+                first: 0,
+                end: u64::MAX,
+                file: None,
+                file_page: 0,
+            };
             return Ok(Area { shared, backing: Backing::Object(view), ..Area::anonymous(access) });
         };
         if file.flags() & O_PATH != 0 {
@@ -175,7 +181,9 @@ impl Space {
         let result = map.check_limits(len, area.is_data(), limits).and_then(|()| {
             let hint = usize::try_from(hint).unwrap_or(0) & !(PAGE_SIZE - 1);
             let free_at_hint = hint >= USER_START
-                && hint.checked_add(len).is_some_and(|end| end <= USER_END && map.areas.overlapping(hint..end).next().is_none());
+                && hint
+                    .checked_add(len)
+                    .is_some_and(|end| end <= USER_END && map.areas.overlapping(hint..end).next().is_none());
             if free_at_hint && !low {
                 return Ok(hint);
             }
@@ -285,7 +293,8 @@ impl Map {
             return Err(Errno::ENOMEM);
         }
         if data && limits.data != RLIM_INFINITY {
-            let used: u64 = self.areas.iter().filter(|(_, area)| area.is_data()).map(|(range, _)| range.len() as u64).sum();
+            let used: u64 =
+                self.areas.iter().filter(|(_, area)| area.is_data()).map(|(range, _)| range.len() as u64).sum();
             if used + len as u64 > limits.data {
                 return Err(Errno::ENOMEM);
             }

@@ -317,7 +317,9 @@ impl MemoryObject {
     /// `frame` is the object's page at `index`: nobody has made a private copy of it.
     pub(super) fn holds(&self, index: u64, frame: &Frame) -> bool {
         match &self.kind {
-            Kind::Sparse => matches!(self.state.lock().pages.get(index), Some(Slot::Present { frame: own, .. }) if own.same(frame)),
+            Kind::Sparse => {
+                matches!(self.state.lock().pages.get(index), Some(Slot::Present { frame: own, .. }) if own.same(frame))
+            }
             Kind::Fixed(frames) => frames.get(index as usize).is_some_and(|own| own.same(frame)),
             Kind::Device(..) | Kind::Slice(..) => false,
         }

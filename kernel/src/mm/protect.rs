@@ -101,10 +101,10 @@ impl Space {
         let len = round_up(len).ok_or(Errno::EINVAL)? as u64;
         let end = addr.checked_add(len).ok_or(Errno::EINVAL)?;
         let hint = match advice {
-            MADV_NORMAL | MADV_RANDOM | MADV_SEQUENTIAL | MADV_WILLNEED | MADV_MERGEABLE | MADV_UNMERGEABLE | MADV_HUGEPAGE
-            | MADV_NOHUGEPAGE | MADV_DONTDUMP | MADV_DODUMP | MADV_COLD | MADV_PAGEOUT => true,
-            MADV_DONTNEED | MADV_DONTNEED_LOCKED | MADV_FREE | MADV_DONTFORK | MADV_DOFORK | MADV_WIPEONFORK | MADV_KEEPONFORK
-            | MADV_POPULATE_READ | MADV_POPULATE_WRITE => false,
+            MADV_NORMAL | MADV_RANDOM | MADV_SEQUENTIAL | MADV_WILLNEED | MADV_MERGEABLE | MADV_UNMERGEABLE
+            | MADV_HUGEPAGE | MADV_NOHUGEPAGE | MADV_DONTDUMP | MADV_DODUMP | MADV_COLD | MADV_PAGEOUT => true,
+            MADV_DONTNEED | MADV_DONTNEED_LOCKED | MADV_FREE | MADV_DONTFORK | MADV_DOFORK | MADV_WIPEONFORK
+            | MADV_KEEPONFORK | MADV_POPULATE_READ | MADV_POPULATE_WRITE => false,
             _ => return Err(Errno::EINVAL),
         };
         if len == 0 {
@@ -195,7 +195,8 @@ impl Space {
                 written_file(area)
             };
             if let Some(file) = file.filter(|_| flags & MS_SYNC != 0) {
-                file.object.call(&file, &CallArgs { op: u32::from(OP_SYNC), args: [1, 0, 0], ..CallArgs::default() })?;
+                file.object
+                    .call(&file, &CallArgs { op: u32::from(OP_SYNC), args: [1, 0, 0], ..CallArgs::default() })?;
             }
         }
         Ok(())

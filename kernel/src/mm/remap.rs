@@ -14,9 +14,20 @@ use ochre_hal as hal;
 
 impl Space {
     /// mremap(2), with its errors; MREMAP_DONTUNMAP is EINVAL. Nothing is copied: page-table entries move.
-    pub fn mremap(&self, addr: u64, old_len: u64, new_len: u64, flags: u64, new_addr: u64, limits: &Limits) -> Result<usize> {
+    pub fn mremap(
+        &self,
+        addr: u64,
+        old_len: u64,
+        new_len: u64,
+        flags: u64,
+        new_addr: u64,
+        limits: &Limits,
+    ) -> Result<usize> {
         let fixed = flags & MREMAP_FIXED != 0;
-        if flags & !(MREMAP_FIXED | MREMAP_MAYMOVE) != 0 || fixed && flags & MREMAP_MAYMOVE == 0 || !addr.is_multiple_of(PAGE) {
+        if flags & !(MREMAP_FIXED | MREMAP_MAYMOVE) != 0
+            || fixed && flags & MREMAP_MAYMOVE == 0
+            || !addr.is_multiple_of(PAGE)
+        {
             return Err(Errno::EINVAL);
         }
         let new_len = round_up(new_len).filter(|len| *len > 0 && *len <= USER_END).ok_or(Errno::EINVAL)?;
@@ -89,7 +100,13 @@ impl Space {
     }
 
     /// Moves a range to `target`, or to where there is room.
-    fn move_to(&self, old: Range<usize>, new_len: usize, target: Option<Range<usize>>, limits: &Limits) -> Result<usize> {
+    fn move_to(
+        &self,
+        old: Range<usize>,
+        new_len: usize,
+        target: Option<Range<usize>>,
+        limits: &Limits,
+    ) -> Result<usize> {
         if let Some(target) = &target {
             self.unmap(target.clone())?;
         }
@@ -167,7 +184,14 @@ impl Space {
     }
 
     /// An old length of zero: a second mapping of the same part of a shared object.
-    fn duplicate(&self, addr: u64, len: usize, target: Option<Range<usize>>, may_move: bool, limits: &Limits) -> Result<usize> {
+    fn duplicate(
+        &self,
+        addr: u64,
+        len: usize,
+        target: Option<Range<usize>>,
+        may_move: bool,
+        limits: &Limits,
+    ) -> Result<usize> {
         let addr = usize::try_from(addr).map_err(|_| Errno::EFAULT)?;
         if !may_move {
             return Err(Errno::ENOMEM);

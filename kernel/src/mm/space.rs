@@ -10,9 +10,9 @@ use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use hal::{Once, SpinLock};
 use hal::mem::Frame;
 use hal::paging::{PageTable, Prot};
+use hal::{Once, SpinLock};
 use ochre_abi::layout::{TIME_PAGE, USER_END, USER_START};
 use ochre_abi::memory::{PROT_EXEC, PROT_READ, PROT_WRITE};
 use ochre_abi::{Errno, Result};
@@ -193,7 +193,8 @@ impl Space {
     /// Removes a page that [`Space::map_page`] mapped, if it is still there.
     pub fn unmap_page(&self, addr: usize) {
         let mut map = self.map.lock();
-        if !matches!(map.areas.get(addr), Some((range, Area { backing: Backing::Kernel(_), .. })) if range.start == addr) {
+        if !matches!(map.areas.get(addr), Some((range, Area { backing: Backing::Kernel(_), .. })) if range.start == addr)
+        {
             return;
         }
         let removed = self.remove(&mut map, addr..addr + PAGE_SIZE);
@@ -235,9 +236,10 @@ impl Space {
         let map = self.map.lock();
         match map.areas.get(addr) {
             None => Err(Errno::EFAULT),
-            Some((range, Area { shared: true, backing: Backing::Object(view), .. })) => {
-                Ok(FutexKey::Shared { object: view.object().id(), offset: view.first * PAGE + (addr - range.start) as u64 })
-            }
+            Some((range, Area { shared: true, backing: Backing::Object(view), .. })) => Ok(FutexKey::Shared {
+                object: view.object().id(),
+                offset: view.first * PAGE + (addr - range.start) as u64,
+            }),
             Some(_) => Ok(private),
         }
     }
@@ -255,7 +257,8 @@ impl Space {
     pub fn areas(&self, each: &mut dyn FnMut(AreaInfo)) {
         let mut at = 0;
         loop {
-            let part: Vec<AreaInfo> = self.map.lock().areas.overlapping(at..usize::MAX).take(super::CHUNK).map(describe).collect();
+            let part: Vec<AreaInfo> =
+                self.map.lock().areas.overlapping(at..usize::MAX).take(super::CHUNK).map(describe).collect();
             let Some(last) = part.last() else { return };
             at = last.end;
             part.into_iter().for_each(&mut *each);

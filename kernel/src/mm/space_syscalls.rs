@@ -1,8 +1,8 @@
 //! Syscalls on address spaces under construction.
 
-use super::{CHUNK, PAGE_SIZE};
 use super::map::{Limits, Request};
 use super::space::{Space, SpaceFile};
+use super::{CHUNK, PAGE_SIZE};
 use crate::file::File;
 use crate::thread::Thread;
 use crate::user;

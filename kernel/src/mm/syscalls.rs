@@ -1,8 +1,8 @@
 //! The memory syscalls, as the table in `syscall.rs` names them.
 
 use super::CHUNK;
-use super::map::{Limits, Request, user_range};
 use super::PAGE;
+use super::map::{Limits, Request, user_range};
 use crate::thread::Thread;
 use crate::user;
 use alloc::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::{KernelScheme, irq};
 use crate::file::{File, Object};
-use crate::io::{answer_stat, anonymous_stat};
+use crate::io::{anonymous_stat, answer_stat};
 use crate::log;
 use crate::readiness::Readiness;
 use crate::thread::Thread;
@@ -148,7 +148,11 @@ impl Object for Port {
                 Err(_) if done > 0 => break,
                 Err(error) => return Err(error),
             }
-            if self.is_console() { log::console(&bytes[..part]) } else { self.0.serial.write(&bytes[..part]) }
+            if self.is_console() {
+                log::console(&bytes[..part])
+            } else {
+                self.0.serial.write(&bytes[..part])
+            }
             done += part;
         }
         Ok(done)

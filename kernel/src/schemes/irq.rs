@@ -124,7 +124,8 @@ struct Interrupt {
 
 impl Interrupt {
     fn new(source: Source) -> Arc<Interrupt> {
-        let count = Arc::new(Count { count: SpinLock::new(0), readers: WaitQueue::new(), readiness: Readiness::new(0) });
+        let count =
+            Arc::new(Count { count: SpinLock::new(0), readers: WaitQueue::new(), readiness: Readiness::new(0) });
         let interrupt = Interrupt { source, count };
         *HANDLERS[interrupt.vector()].lock() = Handler::Driver(interrupt.count.clone());
         interrupt.acknowledge();

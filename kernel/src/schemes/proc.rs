@@ -115,9 +115,8 @@ fn maps(process: &Process, text: &mut String) {
 }
 
 fn descriptors(process: &Process, text: &mut String) {
-    let files: Vec<_> = process.with_handles(|table| {
-        table.iter().map(|(fd, entry)| (fd, entry.close_on_exec, entry.file.clone())).collect()
-    });
+    let files: Vec<_> = process
+        .with_handles(|table| table.iter().map(|(fd, entry)| (fd, entry.close_on_exec, entry.file.clone())).collect());
     for (fd, cloexec, file) in files {
         let _ = write!(text, "{fd} {} flags {:o}", file.object.kind(), file.flags());
         if cloexec {

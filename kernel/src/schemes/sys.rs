@@ -46,7 +46,10 @@ pub struct Sys;
 impl KernelScheme for Sys {
     fn open(&self, _me: &Arc<Thread>, path: &[u8], flags: u32) -> Result<Arc<dyn Object>> {
         match path {
-            b"" => Directory::open(flags, FILES.iter().map(|(name, _)| (String::from(*name), false)).chain([("log".into(), false)])),
+            b"" => Directory::open(
+                flags,
+                FILES.iter().map(|(name, _)| (String::from(*name), false)).chain([("log".into(), false)]),
+            ),
             b"log" => Text::of(flags, log::snapshot),
             _ => {
                 let (_, write) = FILES.iter().find(|(name, _)| name.as_bytes() == path).ok_or(Errno::ENOENT)?;

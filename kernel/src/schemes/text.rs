@@ -71,7 +71,9 @@ impl Directory {
     pub fn open(flags: u32, names: impl Iterator<Item = (String, bool)>) -> Result<Arc<dyn Object>> {
         check(flags).map_err(|_| Errno::EISDIR)?;
         need_room(64 * 1024)?;
-        Ok(Arc::new(Directory(names.map(|(name, directory)| (name, if directory { DT_DIR } else { DT_REG })).collect())))
+        Ok(Arc::new(Directory(
+            names.map(|(name, directory)| (name, if directory { DT_DIR } else { DT_REG })).collect(),
+        )))
     }
 
     /// Of files only.

@@ -57,7 +57,12 @@ impl Header {
         let kind = u16_at(header, 16);
         let count = u16_at(header, 56);
         let offset = u64_at(header, 32);
-        if !known || !(kind == ET_EXEC || kind == ET_DYN) || count == 0 || count as usize > PROGRAM_HEADERS_MAX || offset >= 1 << 62 {
+        if !known
+            || !(kind == ET_EXEC || kind == ET_DYN)
+            || count == 0
+            || count as usize > PROGRAM_HEADERS_MAX
+            || offset >= 1 << 62
+        {
             return Err(Errno::ENOEXEC);
         }
         Ok(Self { relocatable: kind == ET_DYN, entry: u64_at(header, 24), table_offset: offset, table_count: count })

@@ -29,10 +29,7 @@ pub struct Cache {
 impl Cache {
     /// Empty lists.
     pub const fn new() -> Cache {
-        Cache {
-            lists: [List { head: core::ptr::null_mut(), count: 0 }; class::COUNT],
-            closed: false,
-        }
+        Cache { lists: [List { head: core::ptr::null_mut(), count: 0 }; class::COUNT], closed: false }
     }
 }
 

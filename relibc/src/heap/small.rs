@@ -11,8 +11,7 @@ struct Partial {
     first: *mut Page,
 }
 
-static CLASSES: [Lock<Partial>; class::COUNT] =
-    [const { Lock::new(Partial { first: ptr::null_mut() }) }; class::COUNT];
+static CLASSES: [Lock<Partial>; class::COUNT] = [const { Lock::new(Partial { first: ptr::null_mut() }) }; class::COUNT];
 
 impl Partial {
     unsafe fn push(&mut self, page: *mut Page) {

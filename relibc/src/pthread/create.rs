@@ -49,9 +49,7 @@ unsafe fn end(thread: *mut Thread) -> ! {
     heap::c_free((*thread).dlerror_old.cast());
     tls::tear_down(thread);
     heap::cache::close((*thread).cache.get());
-    if (*thread).state.compare_exchange(JOINABLE, ENDING, Ordering::AcqRel, Ordering::Acquire)
-        == Err(DETACHED)
-    {
+    if (*thread).state.compare_exchange(JOINABLE, ENDING, Ordering::AcqRel, Ordering::Acquire) == Err(DETACHED) {
         let (map, len) = ((*thread).map, (*thread).map_len);
         if len > 0 {
             // The kernel is not to clear a word in memory that is gone.
@@ -78,12 +76,7 @@ unsafe fn wait_end(thread: *mut Thread, clock: c_int, deadline: *const timespec)
     }
 }
 
-unsafe fn join(
-    thread: *mut Thread,
-    out: *mut *mut c_void,
-    clock: c_int,
-    deadline: *const timespec,
-) -> c_int {
+unsafe fn join(thread: *mut Thread, out: *mut *mut c_void, clock: c_int, deadline: *const timespec) -> c_int {
     if thread == thread::current() {
         return libc::EDEADLK;
     }

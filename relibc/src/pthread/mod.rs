@@ -2,8 +2,8 @@
 //!
 //! Waiting is done on futexes inside the objects; [`stack`] maps stacks, [`list`] knows all threads.
 
-pub mod attr;
 pub mod atfork;
+pub mod attr;
 pub mod barrier;
 pub mod cond;
 pub mod create;

@@ -76,9 +76,7 @@ impl Mutex {
         }
         while self.lock.swap(CONTENDED, Ordering::Acquire) != FREE {
             // SAFETY: the word lives as long as the mutex; the deadline is null or the caller's.
-            let raw = unsafe {
-                sys::futex_wait(self.lock.as_ptr(), CONTENDED, self.shared(), clock, deadline)
-            };
+            let raw = unsafe { sys::futex_wait(self.lock.as_ptr(), CONTENDED, self.shared(), clock, deadline) };
             if raw == -libc::ETIMEDOUT as isize || raw == -libc::EINVAL as isize {
                 return -raw as c_int;
             }

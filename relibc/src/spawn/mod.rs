@@ -21,12 +21,19 @@ use core::ffi::{CStr, c_char, c_int, c_short};
 use core::ptr;
 use libc::{mode_t, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, sched_param, sigset_t};
 
-
 /// What is to be done with descriptors and the directory before exec.
 enum Action {
-    Open { fd: c_int, path: Vec<u8>, flags: c_int, mode: mode_t },
+    Open {
+        fd: c_int,
+        path: Vec<u8>,
+        flags: c_int,
+        mode: mode_t,
+    },
     Close(c_int),
-    Dup2 { old: c_int, new: c_int },
+    Dup2 {
+        old: c_int,
+        new: c_int,
+    },
     Chdir(Vec<u8>),
     Fchdir(c_int),
     CloseFrom(c_int),

@@ -210,4 +210,3 @@ c_api! {
         errno::set(number);
     }
 }
-

@@ -210,11 +210,7 @@ unsafe extern "C" fn restorer() {
 ///
 /// # Safety
 /// `new` and `old` are null or valid; the handler may run at any moment from here on.
-pub unsafe fn sigaction(
-    signal: c_int,
-    new: *const libc::sigaction,
-    old: *mut libc::sigaction,
-) -> isize {
+pub unsafe fn sigaction(signal: c_int, new: *const libc::sigaction, old: *mut libc::sigaction) -> isize {
     let mut kernel_new = KernelSigaction { handler: 0, flags: 0, restorer: 0, mask: 0 };
     let mut kernel_old = KernelSigaction { handler: 0, flags: 0, restorer: 0, mask: 0 };
     if !new.is_null() {
@@ -227,10 +223,7 @@ pub unsafe fn sigaction(
         }
     }
     let new_ptr = if new.is_null() { 0 } else { &raw const kernel_new as usize };
-    let out = call(
-        libc::SYS_rt_sigaction,
-        [signal as usize, new_ptr, &raw mut kernel_old as usize, 8, 0, 0],
-    );
+    let out = call(libc::SYS_rt_sigaction, [signal as usize, new_ptr, &raw mut kernel_old as usize, 8, 0, 0]);
     if out == 0 && !old.is_null() {
         // SAFETY: valid by contract; all-zero is a valid sigaction.
         unsafe {

@@ -32,8 +32,8 @@ pub use backend::spawn_vfork;
 #[cfg(ochre_backend = "ochre")]
 pub use backend::{Attributes, FileAction, spawn};
 pub use backend::{
-    PerThread, call, clone_thread, early_init, exit_process, exit_thread, exit_thread_unmapping,
-    fork, late_init, set_fs, sigaction, start_thread,
+    PerThread, call, clone_thread, early_init, exit_process, exit_thread, exit_thread_unmapping, fork, late_init,
+    set_fs, sigaction, start_thread,
 };
 pub use table::*;
 
@@ -48,9 +48,5 @@ pub type Errno = c_int;
 /// The errno that a raw result of −1 to −4095 stands for.
 #[inline(always)]
 pub fn result(raw: isize) -> Result<usize, Errno> {
-    if (-4095..0).contains(&raw) {
-        Err(-raw as Errno)
-    } else {
-        Ok(raw as usize)
-    }
+    if (-4095..0).contains(&raw) { Err(-raw as Errno) } else { Ok(raw as usize) }
 }

@@ -28,7 +28,8 @@ mod transfer;
 pub use signals::sigaction;
 pub use spawn::{Attributes, FileAction, spawn};
 pub use start::{
-    PerThread, clone_thread, early_init, exit_process, exit_thread, exit_thread_unmapping, fork, late_init, set_fs, start_thread,
+    PerThread, clone_thread, early_init, exit_process, exit_thread, exit_thread_unmapping, fork, late_init, set_fs,
+    start_thread,
 };
 
 use core::ffi::{c_char, c_long};

@@ -3,8 +3,8 @@
 use super::call;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use libc::{
-    clockid_t, epoll_event, gid_t, iovec, itimerspec, mode_t, msghdr, off_t, pid_t, pollfd,
-    rlimit, rusage, size_t, sockaddr, socklen_t, stat, statx as statx_t, timespec, uid_t, utsname,
+    clockid_t, epoll_event, gid_t, iovec, itimerspec, mode_t, msghdr, off_t, pid_t, pollfd, rlimit, rusage, size_t,
+    sockaddr, socklen_t, stat, statx as statx_t, timespec, uid_t, utsname,
 };
 
 macro_rules! calls {

@@ -4,10 +4,9 @@
 //! figures repeat; elsewhere they are nanoseconds of the host.
 //!
 //! Every measurement is a line `row NAME VALUE UNIT`, followed by `KEY=VALUE` words where the system counts events (see
-//! [`counters`]); what this system cannot do is `skip NAME reason`. Rows that only Ochre has come from `/bin/ipcbench`.
+//! [`bench::counters`]); what this system cannot do is `skip NAME reason`. Rows that only Ochre has come from `/bin/ipcbench`.
 #![deny(unsafe_code)]
 
-mod counters;
 mod measure;
 mod peer;
 mod report;

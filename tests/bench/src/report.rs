@@ -4,8 +4,8 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::counters::Counters;
 use crate::rows::Row;
+use bench::counters::Counters;
 
 /// Measures what only Ochre has: calls to schemes.
 const IPCBENCH: &str = "/bin/ipcbench";

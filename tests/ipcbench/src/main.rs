@@ -3,10 +3,9 @@
 //! `bench ipc` runs it for the rows that only Ochre has. It starts itself as the server, in a process of its own. A row is one line:
 //! `row NAME VALUE UNIT key=value…`, the keys counting per operation what the kernel counted meanwhile.
 
-mod counters;
 mod server;
 
-use counters::Counters;
+use bench::counters::Counters;
 use ochre_rt::call::Call;
 use ochre_rt::syscall;
 use ochre_scheme::abi::call::OP_PRIVATE;
@@ -68,12 +67,12 @@ fn open() -> Result<i32> {
     Ok(syscall::openat(AT_FDCWD, b"/scheme/ipcbench", O_RDWR | O_CLOEXEC, 0)?)
 }
 
-/// Runs `operation` `count` times a round and prints the best round's cost of one.
-fn row(name: &str, count: u64, mut operation: impl FnMut() -> Result<()>) -> Result<()> {
+/// Runs `operation` `count` times a round and prints the best round's cost of one; each does its work `each` times.
+fn row_of(name: &str, count: u64, each: u64, mut operation: impl FnMut() -> Result<()>) -> Result<()> {
     for _ in 0..count / 4 + 1 {
         operation()?;
     }
-    let before = Counters::read();
+    let before = Counters::now();
     let mut best = u128::MAX;
     for _ in 0..ROUNDS {
         let start = Instant::now();
@@ -82,13 +81,18 @@ fn row(name: &str, count: u64, mut operation: impl FnMut() -> Result<()>) -> Res
         }
         best = best.min(start.elapsed().as_nanos());
     }
-    let counted = Counters::read().since(&before, count * ROUNDS as u64);
-    println!("row {name} {:.1} instructions{counted}", best as f64 / count as f64);
+    let counted = Counters::now().per_operation(&before, count * each * ROUNDS as u64);
+    println!("row {name} {:.1} ns{counted}", best as f64 / (count * each) as f64);
     Ok(())
 }
 
+/// The same for an operation that does its work once.
+fn row(name: &str, count: u64, operation: impl FnMut() -> Result<()>) -> Result<()> {
+    row_of(name, count, 1, operation)
+}
+
 fn measure() -> Result<()> {
-    row("null_syscall", 10_000, || {
+    row("null_syscall_native", 10_000, || {
         syscall::getpid();
         Ok(())
     })?;
@@ -114,9 +118,7 @@ fn calls(name: &str) -> Result<()> {
     let page = [7; 4096];
     row(&format!("{name}_4096"), 1000, || Ok(Call::new(OP_PRIVATE, [1, 2, 3]).input(&page).send(fd).map(drop)?))?;
     let big = vec![7u8; 1 << 20];
-    row(&format!("{name}_window_1MiB"), 20, || {
-        Ok(Call::new(OP_PRIVATE + 1, [0; 3]).lend(&big).send(fd).map(drop)?)
-    })?;
+    row(&format!("{name}_window_1MiB"), 20, || Ok(Call::new(OP_PRIVATE + 1, [0; 3]).lend(&big).send(fd).map(drop)?))?;
     let mut buffer = [0; 8];
     row("read_8", 1000, || Ok(syscall::read(fd, &mut buffer).map(drop)?))?;
     row("write_8", 1000, || Ok(syscall::write(fd, &[7; 8]).map(drop)?))?;
@@ -129,7 +131,7 @@ fn calls(name: &str) -> Result<()> {
 fn batched() -> Result<()> {
     const CLIENTS: usize = 16;
     const CALLS: usize = 200;
-    row("call_8_batched_16x200", 1, || {
+    row_of("call_8_batched", 1, (CLIENTS * CALLS) as u64, || {
         std::thread::scope(|scope| {
             let clients: Vec<_> = (0..CLIENTS)
                 .map(|_| {

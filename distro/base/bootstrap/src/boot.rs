@@ -17,8 +17,12 @@ const MODULE: i32 = 0;
 const CONSOLE: i32 = 1;
 const SCHEME: &str = "initfs";
 const INIT: &[u8] = b"/sbin/init";
-const ENVIRONMENT: [&[u8]; 4] =
-    [b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", b"HOME=/root", b"TERM=linux", b"LANG=C.UTF-8"];
+const ENVIRONMENT: [&[u8]; 4] = [
+    b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    b"HOME=/root",
+    b"TERM=linux",
+    b"LANG=C.UTF-8",
+];
 const SERVER_STACK: usize = 128 * 1024;
 /// Open files of the server: one for every file that is open or was written.
 const FILES_MAX: u64 = 1 << 20;

@@ -5,7 +5,7 @@
 
 use crate::archive::{self, Entry};
 use crate::objects::Objects;
-use crate::ramfs::{Attributes, At, Base, Caller, Fs, Ino, PairStop, Stop, WriteAt};
+use crate::ramfs::{At, Attributes, Base, Caller, Fs, Ino, PairStop, Stop, WriteAt};
 use alloc::vec;
 use alloc::vec::Vec;
 use ochre_abi::file::*;
@@ -83,7 +83,9 @@ impl FileServer {
             Op::Fallocate { .. } => return Err(Errno::EOPNOTSUPP.into()),
             Op::Chmod { mode } => self.fs.change_mode(at(request), mode, true, &caller)?,
             Op::Chown { uid, gid, flags } => self.fs.change_owner(at(request), uid, gid, follow(flags), &caller)?,
-            Op::Utimens { atime, mtime, flags } => self.fs.change_times(at(request), atime, mtime, follow(flags), &caller)?,
+            Op::Utimens { atime, mtime, flags } => {
+                self.fs.change_times(at(request), atime, mtime, follow(flags), &caller)?
+            }
             Op::Unlink { flags } => self.fs.remove(at(request), flags & AT_REMOVEDIR != 0, &caller)?,
             Op::Mkdir { mode } => {
                 self.fs.make_directory(at(request), mode, &caller)?;
@@ -106,7 +108,9 @@ impl FileServer {
                 self.fs.attributes(at(request), true, &caller)?;
                 request.put_value(&self.statfs())?;
             }
-            Op::Rename { flags, from, to } => return self.pair(request, from, to, |fs, a, b| fs.rename(a, b, flags, &caller)),
+            Op::Rename { flags, from, to } => {
+                return self.pair(request, from, to, |fs, a, b| fs.rename(a, b, flags, &caller));
+            }
             Op::Link { flags, from, to } => {
                 let follow = flags & AT_SYMLINK_FOLLOW != 0;
                 return self.pair(request, from, to, |fs, a, b| fs.make_link(a, follow, b, &caller));
@@ -120,7 +124,13 @@ impl FileServer {
         Ok(Answer::done())
     }
 
-    fn open(&mut self, request: &Request, flags: u32, mode: u32, caller: &Caller) -> core::result::Result<Answer, Stop> {
+    fn open(
+        &mut self,
+        request: &Request,
+        flags: u32,
+        mode: u32,
+        caller: &Caller,
+    ) -> core::result::Result<Answer, Stop> {
         let opened = self.fs.open(at(request), flags, mode, caller)?;
         let answer = Answer::opened(opened.handle);
         if opened.path_only {
@@ -226,7 +236,8 @@ impl FileServer {
         let start = u64::try_from(offset).ok();
         match whence {
             SEEK_END => {
-                let target = i64::try_from(size).ok().and_then(|size| size.checked_add(offset)).ok_or(Errno::EOVERFLOW)?;
+                let target =
+                    i64::try_from(size).ok().and_then(|size| size.checked_add(offset)).ok_or(Errno::EOVERFLOW)?;
                 Ok(Answer::value(usize::try_from(target).map_err(|_| Errno::EINVAL)?))
             }
             SEEK_DATA | SEEK_HOLE => {

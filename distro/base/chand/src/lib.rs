@@ -193,7 +193,9 @@ impl Scheme for Channels {
             return Ok(Answer::opened(id).not_ready());
         }
         let listener = *self.names.get(&name).ok_or(Errno::ECONNREFUSED)?;
-        let Some(Handle::Listener { backlog, .. }) = self.handles.get(&listener) else { return Err(Errno::ECONNREFUSED) };
+        let Some(Handle::Listener { backlog, .. }) = self.handles.get(&listener) else {
+            return Err(Errno::ECONNREFUSED);
+        };
         if backlog.len() >= BACKLOG {
             return Err(Errno::EAGAIN);
         }

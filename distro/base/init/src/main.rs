@@ -6,7 +6,7 @@ use init::supervise::Restarts;
 use init::{cmdline, order};
 use ochre_rt::{OwnedFd, syscall};
 use ochre_scheme::abi::file::{F_SETFD, FD_CLOEXEC};
-use ochre_scheme::abi::process::{P_ALL, WEXITED};
+use ochre_scheme::abi::process::{P_ALL, RLIMIT_NOFILE, Rlimit, WEXITED};
 use ochre_scheme::abi::signal::CLD_EXITED;
 use ochre_scheme::abi::syscall::POWER_EXIT_VM;
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +38,11 @@ struct Init {
 
 fn main() {
     let mut init = Init::default();
+    // The root file system's server, whose child this is, needs many descriptors; ordinary programs get Linux's usual limit.
+    let files = Rlimit { current: 1024, max: 1 << 19 };
+    if let Err(error) = syscall::limit(RLIMIT_NOFILE, Some(&files)) {
+        eprintln!("init: RLIMIT_NOFILE: {error}");
+    }
     let scripts = read_scripts();
     for name in order::order(&scripts) {
         scripts[&name].iter().for_each(|step| init.step(&name, step));
@@ -83,9 +88,8 @@ impl Init {
                 self.environment.extend(variables.iter().cloned());
                 Ok(())
             }
-            Step::Bind(prefix, scheme) => {
-                syscall::ns_bind(prefix.as_bytes(), scheme.as_bytes()).map_err(|e| format!("bind {prefix} {scheme}: {e}"))
-            }
+            Step::Bind(prefix, scheme) => syscall::ns_bind(prefix.as_bytes(), scheme.as_bytes())
+                .map_err(|e| format!("bind {prefix} {scheme}: {e}")),
             Step::Start { argv, schemes, notify } => {
                 let service = Service {
                     argv: argv.clone(),

@@ -103,9 +103,13 @@ fn in_user(table: &alloc::sync::Arc<PageTable>) {
     fn handler(regs: &mut UserRegs, _: Option<Exception>) {
         let mut bytes = [0; 8];
         let mut more = [0; 64];
-        measure("copy_from_user 8 bytes", || user::copy_from_user(black_box(&mut bytes), black_box(DATA)).expect("mapped"));
+        measure("copy_from_user 8 bytes", || {
+            user::copy_from_user(black_box(&mut bytes), black_box(DATA)).expect("mapped")
+        });
         measure("copy_to_user 8 bytes", || user::copy_to_user(black_box(DATA), black_box(&bytes)).expect("mapped"));
-        measure("copy_from_user 64 bytes", || user::copy_from_user(black_box(&mut more), black_box(DATA)).expect("mapped"));
+        measure("copy_from_user 64 bytes", || {
+            user::copy_from_user(black_box(&mut more), black_box(DATA)).expect("mapped")
+        });
         measure("load_u32", || {
             black_box(user::load_u32(black_box(DATA))).expect("mapped");
         });

@@ -31,7 +31,11 @@ impl Kernel for Contexts {
         log!(Level::Info, "contexts: {:?}", cpu::features());
         memory::run();
         traps::run();
-        let wanted = info.cmdline.split_ascii_whitespace().find_map(|word| word.strip_prefix("cpus=")?.parse().ok()).unwrap_or(1);
+        let wanted = info
+            .cmdline
+            .split_ascii_whitespace()
+            .find_map(|word| word.strip_prefix("cpus=")?.parse().ok())
+            .unwrap_or(1);
         cpu::start_others();
         assert_eq!(cpu::count(), wanted, "CPUs that run");
         // Each round uses the same memory again, once all caches are warm.

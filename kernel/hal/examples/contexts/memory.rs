@@ -139,8 +139,13 @@ fn devices() {
     let vga = 0xb_8000;
     // The frame buffer of old; RAM; the local APIC; an I/O APIC; beyond the CPU's addresses; not aligned.
     assert!(table.map_device(0x1000, vga, 2, Prot::RW, Cache::Uncached).is_ok());
-    for (phys, pages) in [(0x20_0000, 1), (0, 512), (0xfee0_0000, 1), (0xfec0_0000, 1), (1 << 60, 1), (vga + 1, 1), (0, usize::MAX)] {
-        assert!(table.map_device(0x10_0000, phys, pages, Prot::R, Cache::WriteBack).is_err(), "{phys:#x} could be mapped");
+    for (phys, pages) in
+        [(0x20_0000, 1), (0, 512), (0xfee0_0000, 1), (0xfec0_0000, 1), (1 << 60, 1), (vga + 1, 1), (0, usize::MAX)]
+    {
+        assert!(
+            table.map_device(0x10_0000, phys, pages, Prot::R, Cache::WriteBack).is_err(),
+            "{phys:#x} could be mapped"
+        );
     }
     assert!(table.resident() == 0 && table.lookup(0x1000).is_none());
     table.unmap(0, 16, &mut |_, _, _| panic!("device pages are not reported"));

@@ -4,9 +4,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 
+use ochre_hal::context;
 use ochre_hal::mem::Frame;
 use ochre_hal::paging::{PageTable, Prot};
-use ochre_hal::context;
 use ochre_hal::{Level, SpinLock, UserRegs, cpu, log, time, user};
 
 use crate::machine::{BUSY, CODE, Task, enqueue, handle, page, serve_one};
@@ -32,7 +32,11 @@ fn wait(tasks: &[Arc<Task>]) {
     while !tasks.iter().all(|task| task.exit().is_some()) {
         serve_one();
     }
-    assert!(tasks.iter().all(|task| task.exit() == Some(0)), "exit codes: {:?}", tasks.iter().map(|t| t.exit()).collect::<Vec<_>>());
+    assert!(
+        tasks.iter().all(|task| task.exit() == Some(0)),
+        "exit codes: {:?}",
+        tasks.iter().map(|t| t.exit()).collect::<Vec<_>>()
+    );
     // The last CPU may still be on its way back to its main flow.
     while tasks.iter().any(|task| task.context.is_running()) {
         cpu::spin_hint();
@@ -50,7 +54,13 @@ fn shootdowns() {
     let mut old = page(&table, DATA);
     let tasks: Vec<_> = (0..others)
         .map(|n| {
-            let regs = UserRegs { rbx: DATA as u64, rbp: POISON, rdx: (COUNT + 64 * n) as u64, r8: STOP as u64, ..Default::default() };
+            let regs = UserRegs {
+                rbx: DATA as u64,
+                rbp: POISON,
+                rdx: (COUNT + 64 * n) as u64,
+                r8: STOP as u64,
+                ..Default::default()
+            };
             Task::new(READER, &table, 0, &regs)
         })
         .collect();
@@ -142,7 +152,11 @@ fn wanderers() {
         })
         .collect();
     if cpu::count() == 1 {
-        tasks.iter().for_each(|task| while task.exit().is_none() { assert!(crate::machine::run(task)) });
+        tasks.iter().for_each(|task| {
+            while task.exit().is_none() {
+                assert!(crate::machine::run(task))
+            }
+        });
     } else {
         tasks.iter().for_each(enqueue);
     }

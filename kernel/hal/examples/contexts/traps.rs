@@ -137,12 +137,16 @@ fn faults() {
             // Next, to data.
             (4, Exception::GeneralProtection(0)) if at == 0x16 => regs.rip = DATA as u64,
             // To the kernel.
-            (5, Exception::PageFault { addr: DATA, write: false, exec: true, present: true }) => regs.rip = USER_END as u64,
+            (5, Exception::PageFault { addr: DATA, write: false, exec: true, present: true }) => {
+                regs.rip = USER_END as u64
+            }
             (6, Exception::PageFault { addr: USER_END, write: false, exec: true, present: false }) => {
                 regs.rip = CODE as u64;
                 regs.rbx = 0xffff_ffff_8020_0000;
             }
-            (7, Exception::PageFault { addr: 0xffff_ffff_8020_0000, write: false, exec: false, .. }) => regs.rbx = 1 << 47,
+            (7, Exception::PageFault { addr: 0xffff_ffff_8020_0000, write: false, exec: false, .. }) => {
+                regs.rbx = 1 << 47
+            }
             (8, Exception::GeneralProtection(0)) => {
                 regs.rip = CODE as u64 + 0x17;
                 regs.rdi = 5;
@@ -191,7 +195,12 @@ fn steps() {
     handle(Some(handler));
     let table = PageTable::new().expect("memory");
     page(&table, DATA);
-    let task = Task::new(FAULTS, &table, 0, &UserRegs { rip: CODE as u64, rflags: TF, rbx: DATA as u64, ..Default::default() });
+    let task = Task::new(
+        FAULTS,
+        &table,
+        0,
+        &UserRegs { rip: CODE as u64, rflags: TF, rbx: DATA as u64, ..Default::default() },
+    );
     let started = task.context.with_user_regs(|regs| regs.rip += 6);
     assert!(started.is_some());
     // The byte after the program is 0: `add [rax], al`, which is fine with this address.

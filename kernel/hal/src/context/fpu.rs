@@ -74,14 +74,18 @@ pub(super) fn reset(area: usize) {
 pub(super) fn save_modern(area: usize) {
     // SAFETY: see above. XSAVEOPT may leave out what has not changed since the last restore from the same area: there it is
     // still the same.
-    unsafe { asm!("xsaveopt64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("xsaveopt64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags))
+    };
 }
 
 /// Loads the registers from an area, if [`is_modern`].
 #[inline(always)]
 pub(super) fn restore_modern(area: usize) {
     // SAFETY: see above; what the area holds was written by a save or by `reset` and so is valid.
-    unsafe { asm!("xrstor64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)) };
+    unsafe {
+        asm!("xrstor64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags))
+    };
 }
 
 /// Saves the registers into the running context's area.
@@ -90,7 +94,9 @@ pub(super) fn save(area: usize) {
     unsafe {
         match METHOD.load(Relaxed) {
             XSAVEOPT => save_modern(area),
-            XSAVE => asm!("xsave64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)),
+            XSAVE => {
+                asm!("xsave64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags))
+            }
             _ => asm!("fxsave64 [{}]", in(reg) area, options(nostack, preserves_flags)),
         }
     }
@@ -113,7 +119,9 @@ pub(super) fn copy_registers(area: usize) {
     unsafe {
         match METHOD.load(Relaxed) {
             FXSAVE => asm!("fxsave64 [{}]", in(reg) area, options(nostack, preserves_flags)),
-            _ => asm!("xsave64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags)),
+            _ => {
+                asm!("xsave64 [{}]", in(reg) area, in("eax") u32::MAX, in("edx") u32::MAX, options(nostack, preserves_flags))
+            }
         }
     }
 }

@@ -96,7 +96,8 @@ impl PerCpu {
             online: AtomicBool::new(false),
             counters: Counters::new(),
             frames: FrameCache { count: AtomicUsize::new(0), slots: [const { Cell::new(0) }; FRAME_CACHE] },
-            heap: [const { ObjectList { head: Cell::new(core::ptr::null_mut()), count: Cell::new(0) } }; crate::mem::CLASSES],
+            heap: [const { ObjectList { head: Cell::new(core::ptr::null_mut()), count: Cell::new(0) } };
+                crate::mem::CLASSES],
             tables: Tables::new(),
         }
     }

@@ -19,7 +19,8 @@ impl<const WORDS: usize> Bitmap<WORDS> {
     /// Takes `count` adjacent pages and returns the first.
     pub fn take(&mut self, count: usize) -> Option<usize> {
         let start = self.hint;
-        let first = self.find(start, Self::PAGES, count).or_else(|| self.find(0, (start + count).min(Self::PAGES), count))?;
+        let first =
+            self.find(start, Self::PAGES, count).or_else(|| self.find(0, (start + count).min(Self::PAGES), count))?;
         for page in first..first + count {
             self.words[page / 64] |= 1 << (page % 64);
         }

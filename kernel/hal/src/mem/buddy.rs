@@ -37,7 +37,12 @@ pub struct FrameMeta {
 impl FrameMeta {
     /// A frame that nobody owns (memory holes, the kernel image, firmware).
     pub const fn new() -> FrameMeta {
-        FrameMeta { refs: AtomicU32::new(0), next: AtomicU32::new(NONE), prev: AtomicU32::new(NONE), info: AtomicU32::new(0) }
+        FrameMeta {
+            refs: AtomicU32::new(0),
+            next: AtomicU32::new(NONE),
+            prev: AtomicU32::new(NONE),
+            info: AtomicU32::new(0),
+        }
     }
 }
 
@@ -183,7 +188,9 @@ mod tests {
         loop {
             random = random.wrapping_mul(1664525).wrapping_add(1013904223);
             let order = (random >> 28) as usize % 6;
-            let Some(frame) = buddy.alloc(order).map(|f| (f, order)).or_else(|| buddy.alloc(0).map(|f| (f, 0))) else { break };
+            let Some(frame) = buddy.alloc(order).map(|f| (f, order)).or_else(|| buddy.alloc(0).map(|f| (f, 0))) else {
+                break;
+            };
             let (first, order) = frame;
             assert_eq!(first % (1 << order), 0);
             for frame in first..first + (1 << order) {

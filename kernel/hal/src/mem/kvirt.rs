@@ -31,7 +31,10 @@ pub fn alloc(count: usize) -> Option<usize> {
             return None;
         };
         let phys = u64::from(frame) * PAGE as u64;
-        entry.store(phys | pte::PRESENT | pte::WRITE | pte::NO_EXECUTE | pte::GLOBAL | pte::ACCESSED | pte::DIRTY, Relaxed);
+        entry.store(
+            phys | pte::PRESENT | pte::WRITE | pte::NO_EXECUTE | pte::GLOBAL | pte::ACCESSED | pte::DIRTY,
+            Relaxed,
+        );
     }
     Some(base)
 }

@@ -50,7 +50,12 @@ impl PageTable {
             asm!("rep stosq", "mov ecx, 256", "rep movsq", inout("rcx") 256usize => _, in("rax") 0,
                 inout("rdi") mem::frame_ptr(frame) => _, inout("rsi") upper => _, options(nostack, preserves_flags));
         }
-        Some(Arc::new(PageTable { root, cpus: AtomicU64::new(0), lock: SpinLock::new(()), resident: AtomicUsize::new(0) }))
+        Some(Arc::new(PageTable {
+            root,
+            cpus: AtomicU64::new(0),
+            lock: SpinLock::new(()),
+            resident: AtomicUsize::new(0),
+        }))
     }
 
     /// Maps a page, instead of what was there (whose frame is given up once no CPU can reach it any more).
@@ -73,7 +78,10 @@ impl PageTable {
     /// As for [`PageTable::map`]; also ranges of RAM, of what hal drives itself (APICs), of ACPI tables if `prot` has writing,
     /// and of physical addresses that the CPU does not have. Then nothing is mapped there.
     pub fn map_device(&self, va: usize, phys: u64, pages: usize, prot: Prot, cache: Cache) -> Result<(), OutOfMemory> {
-        if !phys.is_multiple_of(PAGE as u64) || pages > USER_END / PAGE || !device::may_map(phys, (pages * PAGE) as u64, prot.writable()) {
+        if !phys.is_multiple_of(PAGE as u64)
+            || pages > USER_END / PAGE
+            || !device::may_map(phys, (pages * PAGE) as u64, prot.writable())
+        {
             return Err(OutOfMemory);
         }
         for page in 0..pages {
@@ -395,7 +403,11 @@ fn free_table(table: u64, level: u32) {
     for _ in 0..mem::meta(frame).info.load(Relaxed) {
         index = next_occupied(table, index, if level == 4 { 256 } else { 512 });
         let value = entries(table)[index].load(Relaxed);
-        if level == 1 { drop_entry(value) } else { free_table(value & pte::ADDRESS, level - 1) }
+        if level == 1 {
+            drop_entry(value)
+        } else {
+            free_table(value & pte::ADDRESS, level - 1)
+        }
         index += 1;
     }
     if level == 1 {
@@ -519,7 +531,15 @@ struct Batch {
 impl Batch {
     #[inline(always)]
     fn new() -> Batch {
-        Batch { pages: [const { MaybeUninit::uninit() }; BATCH], len: 0, frames: 0, first: usize::MAX, last: 0, stale: false, tables: NONE }
+        Batch {
+            pages: [const { MaybeUninit::uninit() }; BATCH],
+            len: 0,
+            frames: 0,
+            first: usize::MAX,
+            last: 0,
+            stale: false,
+            tables: NONE,
+        }
     }
 
     #[inline(always)]

@@ -161,8 +161,12 @@ fn collect(flights: &mut Flights) -> Vec<Arc<File>> {
             }
         }
     }
-    let dead: Vec<Arc<File>> =
-        flights.sockets.values().filter(|flight| flight.outside.is_some()).filter_map(|flight| flight.file.upgrade()).collect();
+    let dead: Vec<Arc<File>> = flights
+        .sockets
+        .values()
+        .filter(|flight| flight.outside.is_some())
+        .filter_map(|flight| flight.file.upgrade())
+        .collect();
     let mut garbage = Vec::new();
     for file in dead {
         if let Some(socket) = file.object::<Socket>() {

@@ -4,8 +4,8 @@ use super::ancillary::Writer;
 use super::inbox::Segment;
 use super::send::refresh;
 use super::{
-    Kind, MSG_CMSG_CLOEXEC, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, MessageHeader, Socket, UserCredentials, flight, message,
-    nonblocking,
+    Kind, MSG_CMSG_CLOEXEC, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, MessageHeader, Socket, UserCredentials, flight,
+    message, nonblocking,
 };
 use crate::file::File;
 use crate::io::{Vectors, ring_copy};
@@ -124,7 +124,11 @@ fn end(socket: &Socket, turn: &Turn, done: usize, peek: bool) -> Vec<Arc<File>> 
         let touched = if packets { 1 } else { inbox.run(done, own.options.pass_credentials()).1 };
         inbox.segments.iter().take(touched).flat_map(|segment| segment.files.iter().cloned()).collect()
     } else {
-        let files = if packets { inbox.take_message().map_or(Vec::new(), |segment: Segment| segment.files) } else { inbox.take_bytes(done) };
+        let files = if packets {
+            inbox.take_message().map_or(Vec::new(), |segment: Segment| segment.files)
+        } else {
+            inbox.take_bytes(done)
+        };
         if let Some(flights) = &mut flights {
             flights.arrive(&files);
         }
@@ -165,7 +169,8 @@ fn receive_stream(socket: &Socket, nonblocking: bool, to: &mut Vectors, flags: u
             if turn.end {
                 return Ok(true);
             }
-            if received.bytes > 0 && socket.own().options.pass_credentials() && turn.credentials != received.credentials {
+            if received.bytes > 0 && socket.own().options.pass_credentials() && turn.credentials != received.credentials
+            {
                 // Another sender's bytes are for the next receive.
                 end(socket, &Turn { sockets: 0, ..turn }, 0, false);
                 return Ok(true);

@@ -4,7 +4,9 @@ use super::PageBuffer;
 use crate::elf::{Header, Program, Segment, page_down, page_up};
 use crate::{OwnedFd, syscall};
 use ochre_abi::layout::{PAGE_SIZE, USER_START};
-use ochre_abi::memory::{MAP_ANONYMOUS, MAP_FIXED, MAP_NORESERVE, MAP_PRIVATE, MAP_STACK, MapArgs, PROT_READ, PROT_WRITE};
+use ochre_abi::memory::{
+    MAP_ANONYMOUS, MAP_FIXED, MAP_NORESERVE, MAP_PRIVATE, MAP_STACK, MapArgs, PROT_READ, PROT_WRITE,
+};
 use ochre_abi::{Errno, Result};
 
 /// Bytes of the initial thread's stack.
@@ -29,7 +31,9 @@ pub struct Mapped {
 /// The program headers of a file of which `first` has the first bytes; `spare` takes them if they stand further on.
 pub fn program<'a>(file: &OwnedFd, first: &'a [u8], spare: &'a mut PageBuffer) -> Result<Program<'a>> {
     let header = Header::parse(first)?;
-    let table = usize::try_from(header.table_offset).ok().and_then(|start| first.get(start..start.checked_add(header.table_size())?));
+    let table = usize::try_from(header.table_offset)
+        .ok()
+        .and_then(|start| first.get(start..start.checked_add(header.table_size())?));
     match table {
         Some(table) => Program::new(header, table),
         None => {

@@ -97,7 +97,8 @@ pub fn load_file<'a>(file: OwnedFd, path: &'a [u8], argv: impl Strings<'a>, envp
     let scripted = depth > 0;
     // An empty argv becomes one empty string, as on Linux since 5.18.
     let missing = (!scripted && argv.clone().next().is_none()).then_some(&b""[..]);
-    let argv = words.chain(scripted.then_some(path)).chain(missing).chain(argv.skip(usize::from(scripted)).map(shorter));
+    let argv =
+        words.chain(scripted.then_some(path)).chain(missing).chain(argv.skip(usize::from(scripted)).map(shorter));
     build(&file, first, len, path, argv, envp.map(shorter))
 }
 
@@ -217,7 +218,13 @@ impl Drop for Scratch {
 ///
 /// # Safety
 /// On success every other thread and everything in this address space is gone.
-pub unsafe fn execve<'a>(path: &'a [u8], argv: impl Strings<'a>, envp: impl Strings<'a>, sigmask: u64, sigignore: u64) -> Errno {
+pub unsafe fn execve<'a>(
+    path: &'a [u8],
+    argv: impl Strings<'a>,
+    envp: impl Strings<'a>,
+    sigmask: u64,
+    sigignore: u64,
+) -> Errno {
     match load(path, argv, envp) {
         // SAFETY: the caller's contract.
         Ok(image) => unsafe { enter(&image, sigmask, sigignore) },
@@ -272,7 +279,12 @@ impl Default for SpawnOptions<'_> {
 }
 
 /// Starts the program at `path` as a child; its pid. Errors are those of [`load`] and of PROCESS_CREATE (EAGAIN, ENOMEM, EBADF).
-pub fn spawn<'a>(path: &'a [u8], argv: impl Strings<'a>, envp: impl Strings<'a>, options: &SpawnOptions<'_>) -> Result<i32> {
+pub fn spawn<'a>(
+    path: &'a [u8],
+    argv: impl Strings<'a>,
+    envp: impl Strings<'a>,
+    options: &SpawnOptions<'_>,
+) -> Result<i32> {
     start(load(path, argv, envp)?, options)
 }
 

@@ -53,7 +53,8 @@ pub unsafe extern "C" fn choose(page: *mut Page) -> usize {
                 chosen.mask = action.mask;
                 page.chosen = chosen;
                 let alternate = (dispatcher().alternate_stack)();
-                let switch = action.flags & SA_ONSTACK != 0 && alternate.flags & SS_DISABLE == 0 && !alternate.contains(stack);
+                let switch =
+                    action.flags & SA_ONSTACK != 0 && alternate.flags & SS_DISABLE == 0 && !alternate.contains(stack);
                 return if switch { alternate.sp + alternate.size } else { below };
             }
             Disposition::Default if chosen.fault != 0 && recurs(signal) => {
@@ -115,7 +116,9 @@ fn resume(rip: u64, flags: u64, rsp: u64) -> Resume {
 fn selectors() -> (u16, u16) {
     let (code, stack): (u16, u16);
     // SAFETY: reads two segment registers.
-    unsafe { asm!("mov {:x}, cs", "mov {:x}, ss", out(reg) code, out(reg) stack, options(nomem, nostack, preserves_flags)) };
+    unsafe {
+        asm!("mov {:x}, cs", "mov {:x}, ss", out(reg) code, out(reg) stack, options(nomem, nostack, preserves_flags))
+    };
     (code, stack)
 }
 

@@ -187,7 +187,10 @@ fn a_handler_sees_the_signal_and_everything_comes_back() {
     let seen = SEEN.take();
     let own = bit(SIGUSR1) | bit(SIGUSR2);
     assert_eq!(seen.len(), 1);
-    assert_eq!(Seen { stack: 0, ..seen[0] }, Seen { signal: 10, code: 9, address: 0xabc, mask: own, held: 0, rbx: 111, stack: 0 });
+    assert_eq!(
+        Seen { stack: 0, ..seen[0] },
+        Seen { signal: 10, code: 9, address: 0xabc, mask: own, held: 0, rbx: 111, stack: 0 }
+    );
     // SAFETY: the page is this thread's.
     assert_eq!(unsafe { (*page()).shared.mask.load(Relaxed) }, 0);
 }

@@ -31,7 +31,8 @@ pub struct Pages;
 unsafe impl Source for Pages {
     fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
         // Room for the block at any alignment, and for talc's own bookkeeping.
-        let wanted = layout.size().checked_add(layout.align()).and_then(|size| size.checked_add(PAGE_SIZE * 2)).ok_or(())?;
+        let wanted =
+            layout.size().checked_add(layout.align()).and_then(|size| size.checked_add(PAGE_SIZE * 2)).ok_or(())?;
         let size = wanted.max(STEP).checked_next_multiple_of(PAGE_SIZE).ok_or(())?;
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
         // SAFETY: a new mapping at an address that the kernel chooses.

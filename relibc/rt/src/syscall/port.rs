@@ -23,14 +23,25 @@ pub fn answer_one(port: i32, tag: u64, result: i64) -> Result<()> {
 
 /// Copies from a window of a held request into `local`; the number of bytes, less at the window's end.
 pub fn window_read(port: i32, tag: u64, window: u32, offset: u64, local: &mut [u8]) -> Result<usize> {
-    let copy =
-        WindowCopy { window, direction: WINDOW_READ as u32, offset, local: local.as_mut_ptr() as u64, len: local.len() as u64 };
+    let copy = WindowCopy {
+        window,
+        direction: WINDOW_READ as u32,
+        offset,
+        local: local.as_mut_ptr() as u64,
+        len: local.len() as u64,
+    };
     sys!(WINDOW_COPY, port, tag, core::ptr::from_ref(&copy))
 }
 
 /// Copies `local` into a window of a held request; the number of bytes, less at the window's end.
 pub fn window_write(port: i32, tag: u64, window: u32, offset: u64, local: &[u8]) -> Result<usize> {
-    let copy = WindowCopy { window, direction: WINDOW_WRITE as u32, offset, local: local.as_ptr() as u64, len: local.len() as u64 };
+    let copy = WindowCopy {
+        window,
+        direction: WINDOW_WRITE as u32,
+        offset,
+        local: local.as_ptr() as u64,
+        len: local.len() as u64,
+    };
     sys!(WINDOW_COPY, port, tag, core::ptr::from_ref(&copy))
 }
 

@@ -42,7 +42,14 @@ pub fn futex_wake(addr: *const u32, count: u32, bitset: u32, flags: u64) -> Resu
 }
 
 /// FUTEX_CMP_REQUEUE (without the comparison with FUTEX_NO_COMPARE): those woken and moved.
-pub fn futex_requeue(addr: *const u32, wake: u32, requeue: u32, addr2: *const u32, value: u32, flags: u64) -> Result<usize> {
+pub fn futex_requeue(
+    addr: *const u32,
+    wake: u32,
+    requeue: u32,
+    addr2: *const u32,
+    value: u32,
+    flags: u64,
+) -> Result<usize> {
     sys!(FUTEX_REQUEUE, addr, wake, requeue, addr2, value, flags)
 }
 
@@ -50,6 +57,13 @@ pub fn futex_requeue(addr: *const u32, wake: u32, requeue: u32, addr2: *const u3
 ///
 /// # Safety
 /// The word at `addr2` is the caller's to change atomically.
-pub unsafe fn futex_wake_op(addr: *const u32, wake: u32, wake2: u32, addr2: *mut u32, operation: u32, flags: u64) -> Result<usize> {
+pub unsafe fn futex_wake_op(
+    addr: *const u32,
+    wake: u32,
+    wake2: u32,
+    addr2: *mut u32,
+    operation: u32,
+    flags: u64,
+) -> Result<usize> {
     sys!(FUTEX_WAKE_OP, addr, wake, wake2, addr2, operation, flags)
 }

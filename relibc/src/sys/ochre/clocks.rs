@@ -13,7 +13,9 @@ const NS: u64 = 1_000_000_000;
 /// A time as nanoseconds; EINVAL if it is negative or its fraction is none. Times beyond 2^64 ns are the greatest there is.
 pub fn ns_of(time: timespec) -> Result<u64> {
     match (u64::try_from(time.tv_sec), time.tv_nsec) {
-        (Ok(seconds), ns @ 0..1_000_000_000) => Ok(seconds.saturating_mul(NS).saturating_add(ns as u64).min(FOREVER - 1)),
+        (Ok(seconds), ns @ 0..1_000_000_000) => {
+            Ok(seconds.saturating_mul(NS).saturating_add(ns as u64).min(FOREVER - 1))
+        }
         _ => Err(Errno::EINVAL),
     }
 }

@@ -64,24 +64,24 @@ use Direction::{In, Out, Value};
 
 /// The ioctls there are: request, direction, bytes. Source: ioctl_tty(2), Linux's asm-generic/ioctls.h.
 const TABLE: &[(u32, Direction, usize)] = &[
-    (0x5401, Out, 36),      // TCGETS
-    (0x5402, In, 36),       // TCSETS
-    (0x5403, In, 36),       // TCSETSW
-    (0x5404, In, 36),       // TCSETSF
-    (0x5409, Value, 0),     // TCSBRK
-    (0x540a, Value, 0),     // TCXONC
-    (0x540b, Value, 0),     // TCFLSH
-    (0x540e, Value, 0),     // TIOCSCTTY
-    (0x540f, Out, 4),       // TIOCGPGRP
-    (0x5410, In, 4),        // TIOCSPGRP
-    (0x5411, Out, 4),       // TIOCOUTQ, SIOCOUTQ
-    (0x5413, Out, 8),       // TIOCGWINSZ
-    (0x5414, In, 8),        // TIOCSWINSZ
-    (0x541b, Out, 4),       // FIONREAD
-    (0x5422, Value, 0),     // TIOCNOTTY
-    (0x5429, Out, 4),       // TIOCGSID
-    (0x8004_5430, Out, 4),  // TIOCGPTN
-    (0x4004_5431, In, 4),   // TIOCSPTLCK
+    (0x5401, Out, 36),     // TCGETS
+    (0x5402, In, 36),      // TCSETS
+    (0x5403, In, 36),      // TCSETSW
+    (0x5404, In, 36),      // TCSETSF
+    (0x5409, Value, 0),    // TCSBRK
+    (0x540a, Value, 0),    // TCXONC
+    (0x540b, Value, 0),    // TCFLSH
+    (0x540e, Value, 0),    // TIOCSCTTY
+    (0x540f, Out, 4),      // TIOCGPGRP
+    (0x5410, In, 4),       // TIOCSPGRP
+    (0x5411, Out, 4),      // TIOCOUTQ, SIOCOUTQ
+    (0x5413, Out, 8),      // TIOCGWINSZ
+    (0x5414, In, 8),       // TIOCSWINSZ
+    (0x541b, Out, 4),      // FIONREAD
+    (0x5422, Value, 0),    // TIOCNOTTY
+    (0x5429, Out, 4),      // TIOCGSID
+    (0x8004_5430, Out, 4), // TIOCGPTN
+    (0x4004_5431, In, 4),  // TIOCSPTLCK
 ];
 
 const FIONBIO: u32 = 0x5421;

@@ -5,7 +5,9 @@ use super::signals::with_mask;
 use super::{Args, Result, bytes_mut, get, get_opt, int, native, put_opt};
 use libc::{timespec, timeval};
 use ochre_rt::abi::Errno;
-use ochre_rt::abi::event::{EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDBAND, EPOLLRDNORM, EPOLLWRNORM, PollFd};
+use ochre_rt::abi::event::{
+    EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDBAND, EPOLLRDNORM, EPOLLWRNORM, PollFd,
+};
 use ochre_rt::abi::syscall::{self as sys, FOREVER};
 use ochre_rt::{syscall, time};
 
@@ -71,7 +73,9 @@ unsafe fn select_with(a: Args, timeout: u64, mask: usize) -> Result {
         }
     }
     let fds = &mut fds[..used];
-    with_mask(mask, |mask| native(sys::POLL, [fds.as_mut_ptr().expose_provenance(), used, timeout as usize, mask, 0, 0]))?;
+    with_mask(mask, |mask| {
+        native(sys::POLL, [fds.as_mut_ptr().expose_provenance(), used, timeout as usize, mask, 0, 0])
+    })?;
     let mut found = [[0; SETS / 64]; 3];
     let mut total = 0;
     for entry in fds {

@@ -176,7 +176,8 @@ pub unsafe fn readlinkat(a: Args) -> Result {
     }
     if let Some(fd) = path.strip_prefix(b"/proc/self/fd/").and_then(number) {
         let mut full = [0; PATH_LEN_MAX];
-        let len = syscall::fd_path(fd, &mut full).map_err(|error| if error == Errno::EBADF { Errno::ENOENT } else { error })?;
+        let len = syscall::fd_path(fd, &mut full)
+            .map_err(|error| if error == Errno::EBADF { Errno::ENOENT } else { error })?;
         return Ok(cut(full.get(..len).unwrap_or(&[]), out));
     }
     let room = out.len();

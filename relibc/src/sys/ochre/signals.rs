@@ -11,10 +11,12 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, fence};
 use ochre_rt::abi::Errno;
 use ochre_rt::abi::errno::encode;
-use ochre_rt::abi::signal::{PROCESS_FLAG_NO_CHILD_STOP, PROCESS_FLAG_NO_CHILD_WAIT, SIGCHLD, SIGNAL_MAX, SigInfo, bit};
+use ochre_rt::abi::signal::{
+    PROCESS_FLAG_NO_CHILD_STOP, PROCESS_FLAG_NO_CHILD_WAIT, SIGCHLD, SIGNAL_MAX, SigInfo, bit,
+};
 use ochre_rt::signal::{
-    Action, AltStack, Disposition, Dispatcher, Effect, SS_DISABLE, SigInfoT, SignalPage, UNBLOCKABLE, default_effect, deliver_pending,
-    pending, process_page, set_mask, set_up,
+    Action, AltStack, Dispatcher, Disposition, Effect, SS_DISABLE, SigInfoT, SignalPage, UNBLOCKABLE, default_effect,
+    deliver_pending, pending, process_page, set_mask, set_up,
 };
 use ochre_rt::syscall;
 
@@ -157,7 +159,10 @@ pub fn current_mask() -> u64 {
 
 /// Signals whose action is SIG_IGN: exec keeps those.
 pub fn ignored() -> u64 {
-    (1..).zip(&TABLE.entries).filter(|(_, entry)| entry.handler.load(Relaxed) == libc::SIG_IGN).fold(0, |set, (n, _)| set | bit(n))
+    (1..)
+        .zip(&TABLE.entries)
+        .filter(|(_, entry)| entry.handler.load(Relaxed) == libc::SIG_IGN)
+        .fold(0, |set, (n, _)| set | bit(n))
 }
 
 /// Tells the kernel what follows from a signal's action.

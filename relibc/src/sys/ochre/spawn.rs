@@ -112,7 +112,14 @@ impl Child {
                 let directory = self.directory() as isize as usize;
                 let mut name = [0; ochre_rt::abi::call::PATH_LEN_MAX + 1];
                 name.get_mut(..path.len()).ok_or(Errno::ENAMETOOLONG)?.copy_from_slice(path);
-                let arguments = [directory, name.as_ptr().expose_provenance(), (flags | O_CLOEXEC as i32) as usize, mode as usize, 0, 0];
+                let arguments = [
+                    directory,
+                    name.as_ptr().expose_provenance(),
+                    (flags | O_CLOEXEC as i32) as usize,
+                    mode as usize,
+                    0,
+                    0,
+                ];
                 // SAFETY: the name ends in a NUL.
                 let opened = unsafe { super::paths::openat(arguments) }?;
                 let place = self.opened.iter_mut().find(|place| place.is_none());

@@ -90,7 +90,8 @@ pub unsafe fn copy_file_range(a: Args) -> Result {
     }
     // Both must be regular files; others (pipes) are copied in other ways.
     for fd in [a[0], a[2]] {
-        syscall::lseek(fd as i32, 0, SEEK_CUR).map_err(|error| if error == Errno::ESPIPE { Errno::EINVAL } else { error })?;
+        syscall::lseek(fd as i32, 0, SEEK_CUR)
+            .map_err(|error| if error == Errno::ESPIPE { Errno::EINVAL } else { error })?;
     }
     let (mut from_at, mut to_at) = (position(a[1])?, position(a[3])?);
     let done = copy(a[0] as i32, &mut from_at, a[2] as i32, &mut to_at, a[4])?;

@@ -63,7 +63,10 @@ fn run() -> Result<()> {
         std::thread::sleep(Duration::from_millis(200));
         let killed = Instant::now();
         server.kill()?;
-        let errors = callers.into_iter().map(|c| c.join().map_err(|_| "a caller panicked")).collect::<std::result::Result<_, _>>()?;
+        let errors = callers
+            .into_iter()
+            .map(|c| c.join().map_err(|_| "a caller panicked"))
+            .collect::<std::result::Result<_, _>>()?;
         println!("all callers back {:?} after the kill", killed.elapsed());
         Ok(errors)
     })?;

@@ -90,7 +90,13 @@ impl<S: Store> Fs<S> {
             Kind::Directory(_) if create || access.writable || flags & O_TRUNC != 0 => return Err(Errno::EISDIR),
             _ => {}
         }
-        let wanted = if execute { EXECUTE } else if access.readable { READ } else { 0 };
+        let wanted = if execute {
+            EXECUTE
+        } else if access.readable {
+            READ
+        } else {
+            0
+        };
         let wanted = wanted | if access.writable || flags & O_TRUNC != 0 { WRITE } else { 0 };
         caller.check(&node.attributes, wanted)?;
         match node.kind {

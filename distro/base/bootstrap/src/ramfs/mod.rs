@@ -130,7 +130,17 @@ impl<S: Store> Fs<S> {
         // Its `..` is itself.
         root.attributes.nlink += 1;
         let nodes = BTreeMap::from([(ROOT, root)]);
-        Self { store, nodes, handles: BTreeMap::new(), next_ino: ROOT + 1, next_handle: 1, used: 0, limit, overhead: 0, overhead_limit: (limit / 2).max(OVERHEAD_MIN) }
+        Self {
+            store,
+            nodes,
+            handles: BTreeMap::new(),
+            next_ino: ROOT + 1,
+            next_handle: 1,
+            used: 0,
+            limit,
+            overhead: 0,
+            overhead_limit: (limit / 2).max(OVERHEAD_MIN),
+        }
     }
 
     /// The store.

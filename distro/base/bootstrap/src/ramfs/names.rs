@@ -21,7 +21,13 @@ const ID_OMIT: u32 = u32::MAX;
 
 impl<S: Store> Fs<S> {
     /// A node for a directory, owned by the caller; a set-group-id directory hands its group down.
-    pub(super) fn new_node(&self, kind: Kind<S::Data>, directory: Ino, mode: u32, caller: &Caller) -> Result<Node<S::Data>> {
+    pub(super) fn new_node(
+        &self,
+        kind: Kind<S::Data>,
+        directory: Ino,
+        mode: u32,
+        caller: &Caller,
+    ) -> Result<Node<S::Data>> {
         let parent = self.node(directory)?.attributes;
         let inherits = parent.mode & SET_GROUP != 0;
         let gid = if inherits { parent.gid } else { caller.gid };
@@ -140,7 +146,13 @@ impl<S: Store> Fs<S> {
     }
 
     /// link(2), with `follow` of a last symbolic link.
-    pub fn make_link(&mut self, from: At<'_>, follow: bool, to: At<'_>, caller: &Caller) -> core::result::Result<(), PairStop> {
+    pub fn make_link(
+        &mut self,
+        from: At<'_>,
+        follow: bool,
+        to: At<'_>,
+        caller: &Caller,
+    ) -> core::result::Result<(), PairStop> {
         let last = if follow { Last::Follow } else { Last::Keep };
         let ino = self.find(&from, last, caller).map_err(PairStop::first)?;
         let place = self.place(&to, caller, false).map_err(PairStop::second)?;
@@ -200,7 +212,13 @@ impl<S: Store> Fs<S> {
     }
 
     /// renameat2(2).
-    pub fn rename(&mut self, from: At<'_>, to: At<'_>, flags: u64, caller: &Caller) -> core::result::Result<(), PairStop> {
+    pub fn rename(
+        &mut self,
+        from: At<'_>,
+        to: At<'_>,
+        flags: u64,
+        caller: &Caller,
+    ) -> core::result::Result<(), PairStop> {
         if flags & !(NO_REPLACE | EXCHANGE) != 0 || flags == NO_REPLACE | EXCHANGE {
             return Err(PairStop::from(Errno::EINVAL));
         }

@@ -1,0 +1,4 @@
+//! What benchmark programs share.
+#![deny(unsafe_code)]
+
+pub mod counters;
