@@ -122,7 +122,6 @@ pub unsafe fn statx(a: Args) -> Result {
         time.tv_nsec = nanoseconds as u32;
         time
     };
-    let (major, minor) = (|dev| libc::major(dev), |dev| libc::minor(dev));
     let mut out: Statx = core::mem::zeroed();
     out.stx_mask = STATX_BASIC_STATS;
     out.stx_blksize = stat.blksize as u32;
@@ -136,10 +135,10 @@ pub unsafe fn statx(a: Args) -> Result {
     out.stx_atime = time(stat.atime, stat.atime_nsec);
     out.stx_mtime = time(stat.mtime, stat.mtime_nsec);
     out.stx_ctime = time(stat.ctime, stat.ctime_nsec);
-    out.stx_rdev_major = major(stat.rdev) as u32;
-    out.stx_rdev_minor = minor(stat.rdev) as u32;
-    out.stx_dev_major = major(stat.dev) as u32;
-    out.stx_dev_minor = minor(stat.dev) as u32;
+    out.stx_rdev_major = libc::major(stat.rdev);
+    out.stx_rdev_minor = libc::minor(stat.rdev);
+    out.stx_dev_major = libc::major(stat.dev);
+    out.stx_dev_minor = libc::minor(stat.dev);
     put(a[4], out)
 }
 

@@ -30,6 +30,12 @@ impl PerThread {
     }
 }
 
+impl Default for PerThread {
+    fn default() -> PerThread {
+        PerThread::new()
+    }
+}
+
 /// The absolute path of the program.
 struct Program {
     bytes: UnsafeCell<[u8; PATH_LEN_MAX + 1]>,
