@@ -23,7 +23,7 @@ mod tlb;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 pub use pte::{Cache, Prot};
-pub use table::PageTable;
+pub use table::{Claim, PageTable};
 pub use tlb::service_shootdown;
 pub(crate) use tlb::{activate, activate_on, flush_kernel};
 

@@ -8,7 +8,7 @@ use super::{PAGE, PAGE_SIZE};
 use alloc::sync::Arc;
 use core::ops::Range;
 use hal::mem::Frame;
-use hal::paging::{OutOfMemory, Prot};
+use hal::paging::{Claim, OutOfMemory, Prot};
 use ochre_abi::Errno;
 use ochre_hal as hal;
 
@@ -150,25 +150,13 @@ impl Space {
 
     /// Makes a private page writable: as it is if nobody shares it any more, else a copy.
     fn make_unique(&self, page: usize, prot: Prot) -> Result<()> {
-        if !hal::mem::has_room() {
-            // Not even for a page table, should this page be the last one in its table.
-            return Err(FaultError::OutOfMemory);
-        }
-        let mut taken = None;
-        // Out of the table, so that its reference does not count. Other threads that touch it fault and wait for the map's lock.
-        self.pages().unmap(page, 1, &mut |_, frame, _| taken = Some(frame));
-        let Some(old) = taken else { return Ok(()) };
-        if old.is_unique() {
-            return Ok(self.pages().map(page, old, prot)?);
-        }
-        match Frame::alloc_for_overwrite() {
-            Some(new) => {
+        match self.pages().claim(page, prot) {
+            Claim::Granted | Claim::Absent => Ok(()),
+            Claim::Shared(old) => {
+                // Until the copy stands in the table, others read the old page, and who writes waits for the map's lock.
+                let new = Frame::alloc_for_overwrite().ok_or(FaultError::OutOfMemory)?;
                 new.copy_from(0, &old, 0, PAGE_SIZE);
                 Ok(self.pages().map(page, new, prot)?)
-            }
-            None => {
-                self.pages().map(page, old, prot.without_write())?;
-                Err(FaultError::OutOfMemory)
             }
         }
     }

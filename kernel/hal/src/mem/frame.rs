@@ -115,7 +115,13 @@ impl Frame {
     /// This is the only reference.
     #[inline]
     pub fn is_unique(&self) -> bool {
-        meta(self.number()).refs.load(Ordering::Acquire) == 1
+        self.references() == 1
+    }
+
+    /// How many references there are, this one too.
+    #[inline]
+    pub(crate) fn references(&self) -> u32 {
+        meta(self.number()).refs.load(Ordering::Acquire)
     }
 
     /// The page's physical address.

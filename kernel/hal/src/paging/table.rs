@@ -35,6 +35,16 @@ pub struct PageTable {
     resident: AtomicUsize,
 }
 
+/// What [`PageTable::claim`] found.
+pub enum Claim {
+    /// The page is this table's alone, and has the rights now.
+    Granted,
+    /// Somebody else refers to the page as well.
+    Shared(Frame),
+    /// No page of memory is mapped there.
+    Absent,
+}
+
 impl PageTable {
     /// An empty address space. None without memory.
     pub fn new() -> Option<Arc<PageTable>> {
@@ -312,6 +322,34 @@ impl PageTable {
             return None;
         }
         Some((Frame::from_entry(frame_of(entry)), Prot::of(entry)))
+    }
+
+    /// Breaks copy-on-write: if nothing but this entry refers to the page, the entry gets these rights where it stands (they are to
+    /// grow: only this CPU's translation is flushed); if somebody else does, the caller is to copy the page and map the copy.
+    pub fn claim(&self, va: usize, prot: Prot) -> Claim {
+        if va >= USER_END {
+            return Claim::Absent;
+        }
+        let mut changed = Changed::none();
+        let _guard = self.lock.lock();
+        let Ok(path) = self.path(va) else { return Claim::Absent };
+        let entry = &entries(path[2])[va >> 12 & 511];
+        let old = entry.load(Relaxed);
+        if old == 0 || old & pte::DEVICE != 0 {
+            return Claim::Absent;
+        }
+        let frame = Frame::from_entry(frame_of(old));
+        // The entry's reference and the one just made. Nobody can add to them: that takes one of them, or this table's lock.
+        if frame.references() != 2 {
+            return Claim::Shared(frame);
+        }
+        let new = pte::with_prot(old, prot);
+        if new != old {
+            entry.fetch_xor(old ^ new, Relaxed);
+            changed.note(va, old, new);
+        }
+        changed.flush(self);
+        Claim::Granted
     }
 
     /// Pages mapped, without devices'.
