@@ -75,8 +75,15 @@ impl Pending {
 
     /// Forgets the signals in `set`.
     fn discard(&self, set: u64) {
-        self.queue.lock().retain(|info| bit(info.signal) & set == 0);
+        let mut queue = self.queue.lock();
+        queue.retain(|info| bit(info.signal) & set == 0);
         self.set.fetch_and(!set, SeqCst);
+    }
+
+    /// Copies the set to a shared word. Sets change under the queue's lock, so that an older one never overwrites a newer.
+    fn copy_to(&self, word: &AtomicU64) {
+        let _queue = self.queue.lock();
+        word.store(self.set.load(SeqCst), SeqCst);
     }
 }
 
@@ -139,7 +146,7 @@ impl ThreadSignals {
     /// Copies the pending words to the pages.
     fn mirror(&self, process: &ProcessSignals) {
         if let Some(shared) = &*self.shared.lock() {
-            word!(shared.frame, SignalPage, pending).store(self.pending(), SeqCst);
+            self.pending.copy_to(word!(shared.frame, SignalPage, pending));
         }
         process.mirror();
     }
@@ -236,7 +243,7 @@ impl ProcessSignals {
     }
 
     fn mirror(&self) {
-        word!(self.page, ProcessPage, pending).store(self.pending(), SeqCst);
+        self.pending.copy_to(word!(self.page, ProcessPage, pending));
     }
 
     fn flag(&self, flag: u32) -> bool {
