@@ -67,6 +67,29 @@ impl SchemeHandle {
         }
     }
 
+    /// A read that the kernel answers itself: nothing, or zero bytes.
+    fn read_constant(&self, to: UserSlice) -> Result<usize> {
+        if self.flags & abi::OPENED_READS_END != 0 {
+            return Ok(0);
+        }
+        // In parts, so that interrupts come through.
+        const PART: usize = 1 << 20;
+        let mut done = 0;
+        while done < to.len {
+            let part = to.part(done, PART);
+            match user::zero(part.addr, part.len) {
+                Ok(()) => done += part.len,
+                Err(error) if done == 0 => return Err(error),
+                Err(_) => break,
+            }
+            hal::cpu::poll_interrupts();
+            if thread::current().is_killed() {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
     /// dup with a name: the server makes a new handle from this one.
     pub(crate) fn dup_named(&self, me: &Arc<Thread>, name: &[u8], cloexec: bool) -> Result<i32> {
         let what = Call { input: Input::Kernel(name), ..Call::plain(abi::OP_DUP, self.id, [0; 3]) };
@@ -107,6 +130,9 @@ impl Object for SchemeHandle {
     }
 
     fn read(&self, file: &File, to: UserSlice, offset: Option<u64>) -> Result<usize> {
+        if self.flags & (abi::OPENED_READS_END | abi::OPENED_READS_ZERO) != 0 {
+            return self.read_constant(to);
+        }
         if let (Some(object), Some(offset)) = (self.attached(), offset) {
             return object.read(offset, to);
         }
@@ -122,6 +148,9 @@ impl Object for SchemeHandle {
     }
 
     fn write(&self, file: &File, from: UserSlice, offset: Option<u64>) -> Result<usize> {
+        if self.flags & abi::OPENED_WRITES_VANISH != 0 {
+            return Ok(from.len);
+        }
         if let (Some(object), Some(offset), true) =
             (self.attached(), offset, self.flags & abi::OPENED_WRITE_ATTACHED != 0)
         {

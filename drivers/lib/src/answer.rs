@@ -83,6 +83,21 @@ impl Answer {
         Self { later: true, ..Self::value(0) }
     }
 
+    /// The kernel takes all writes of the opened handle, without a request, and drops them.
+    pub const fn writes_vanish(self) -> Self {
+        self.flag(OPENED_WRITES_VANISH)
+    }
+
+    /// The kernel answers all reads of the opened handle, without a request: it is at its end.
+    pub const fn reads_end(self) -> Self {
+        self.flag(OPENED_READS_END)
+    }
+
+    /// The kernel answers all reads of the opened handle, without a request, with zero bytes.
+    pub const fn reads_zero(self) -> Self {
+        self.flag(OPENED_READS_ZERO)
+    }
+
     /// The answer's arguments, for operations that have some (GETDENTS: the next position).
     pub const fn with_args(mut self, args: [u64; 3]) -> Self {
         self.args = args;

@@ -101,6 +101,12 @@ pub const OPENED_DIRECTORY: u64 = 2;
 pub const OPENED_WRITE_ATTACHED: u64 = 4;
 /// [`ANSWER_OPENED`]: readiness starts as not ready; without it readable and writable are set.
 pub const OPENED_NOT_READY: u64 = 8;
+/// [`ANSWER_OPENED`]: the kernel answers writes itself: all bytes are taken, and go nowhere. No message, also when the server is gone.
+pub const OPENED_WRITES_VANISH: u64 = 16;
+/// [`ANSWER_OPENED`]: the kernel answers reads itself: the handle is at its end.
+pub const OPENED_READS_END: u64 = 32;
+/// [`ANSWER_OPENED`]: the kernel answers reads itself: zero bytes, as many as are wanted.
+pub const OPENED_READS_ZERO: u64 = 64;
 
 /// Nobody waits for the answer: the last descriptor of `handle` is gone.
 pub const OP_CLOSE: u16 = 1;

@@ -3,29 +3,11 @@
 use ochre_scheme::abi::file::{S_IFCHR, Stat};
 use ochre_scheme::{Answer, Request, Result, Scheme, Server};
 
-/// Bytes given at a time.
-const CHUNK: usize = 64 * 1024;
-
 struct Zero;
 
 impl Scheme for Zero {
     fn open(&mut self, _: &mut Request, _flags: u32, _mode: u32) -> Result<Answer> {
-        Ok(Answer::opened(1))
-    }
-
-    fn read(&mut self, request: &mut Request, _: Option<u64>, len: usize) -> Result<Answer> {
-        static ZEROES: [u8; CHUNK] = [0; CHUNK];
-        let mut left = len;
-        while left > 0 {
-            let part = left.min(CHUNK);
-            request.put(&ZEROES[..part])?;
-            left -= part;
-        }
-        request.data_answer()
-    }
-
-    fn write(&mut self, _: &mut Request, _: Option<u64>, len: usize) -> Result<Answer> {
-        Ok(Answer::value(len))
+        Ok(Answer::opened(1).reads_zero().writes_vanish())
     }
 
     fn stat(&mut self, handle: u64) -> Result<Stat> {

@@ -24,9 +24,9 @@ fn pid_of(name: &str) -> Result<i32> {
 
 fn run() -> Result<()> {
     for round in 0..ROUNDS {
-        let old = syscall::openat(AT_FDCWD, b"/dev/null", O_RDWR | O_CLOEXEC, 0)?;
+        let old = syscall::openat(AT_FDCWD, b"/scheme/log/supervise", O_RDWR | O_CLOEXEC, 0)?;
         check(syscall::write(old, b"before")? == 6, "the service does not work")?;
-        let pid = pid_of("null")?;
+        let pid = pid_of("logd")?;
         let killed = Instant::now();
         syscall::kill(pid, SIGKILL)?;
         // The descriptor of the dead server fails cleanly once the server is gone.
@@ -38,11 +38,11 @@ fn run() -> Result<()> {
         };
         check(gone == Errno::EIO, format!("the dead server's handle: {gone}"))?;
         // Opening waits for the next server: it neither fails nor hangs.
-        let new = syscall::openat(AT_FDCWD, b"/dev/null", O_RDWR | O_CLOEXEC, 0);
+        let new = syscall::openat(AT_FDCWD, b"/scheme/log/supervise", O_RDWR | O_CLOEXEC, 0);
         let back = killed.elapsed();
         let new = new.map_err(|error| format!("opening in round {round}: {error}"))?;
         check(syscall::write(new, b"after")? == 5, "the new server does not work")?;
-        check(pid_of("null")? != pid, "the old server is still there")?;
+        check(pid_of("logd")? != pid, "the old server is still there")?;
         println!("round {round}: back after {} ms", back.as_millis());
         syscall::close(old)?;
         syscall::close(new)?;
