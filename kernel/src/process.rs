@@ -45,6 +45,8 @@ pub struct Process {
     /// Woken when a thread ends.
     thread_ended: WaitQueue,
     family: SpinLock<Family>,
+    /// The parent's id, as [`Process::ppid`] tells it.
+    ppid: AtomicU32,
     /// Woken when a child changes state.
     child_changed: WaitQueue,
     credentials: SpinLock<Credentials>,
@@ -155,6 +157,7 @@ impl Process {
             threads: SpinLock::new(Threads { list: Vec::new(), closed: false }),
             thread_ended: WaitQueue::new(),
             family: SpinLock::new(Family { parent: from.parent.clone(), children: Vec::new() }),
+            ppid: AtomicU32::new(from.parent.upgrade().map_or(0, |parent| parent.pid)),
             child_changed: WaitQueue::new(),
             credentials: SpinLock::new(from.credentials),
             rights: AtomicU64::new(from.rights),
@@ -304,10 +307,7 @@ impl Process {
 
     /// Parent's id; 0 for the first process, 1 once the parent is gone.
     pub fn ppid(&self) -> u32 {
-        match self.family.lock().parent.upgrade() {
-            Some(parent) => parent.pid,
-            None => u32::from(self.pid != 1),
-        }
+        self.ppid.load(Relaxed)
     }
 
     /// Stopped by a signal.
@@ -426,6 +426,7 @@ impl Process {
         let children = core::mem::take(&mut self.family.lock().children);
         for child in children {
             child.family.lock().parent = Weak::new();
+            child.ppid.store(1, Relaxed);
             if matches!(*child.state.lock(), State::Zombie(_)) {
                 child.forget();
             }
