@@ -160,10 +160,10 @@ unsafe fn load_all(held: &Held, stack: *mut usize, layout: &mut Layout, base: us
 
     // Dependencies first, the program last: its copy relocations read finished variables.
     relocate::relocate(held, itself, &[])?;
-    crate::start::set_globals();
     for object in scope.iter().rev().filter(|object| !object.relocated.get()) {
         relocate::relocate(held, *object, &[])?;
     }
+    crate::start::set_globals();
     for object in &scope {
         relocate::finish(*object)?;
     }

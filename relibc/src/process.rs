@@ -113,3 +113,92 @@ c_api! {
         int(sys::waitid(kind as c_int, id as c_uint, info, options, ptr::null_mut()))
     }
 }
+
+/// Defines an `exec` that takes its arguments one by one. The argument registers behind the first, pushed over the
+/// arguments on the stack, make them one array, as the function called wants it: no copy, so that it may run after vfork.
+macro_rules! exec_list {
+    ($( $(#[$meta:meta])* fn $name:ident => $to:ident; )*) => {
+        $(
+            $(#[$meta])*
+            #[unsafe(naked)]
+            #[cfg_attr(panic = "abort", unsafe(no_mangle))]
+            pub unsafe extern "C" fn $name(path: *const c_char, argument: *const c_char) -> c_int {
+                core::arch::naked_asm!(
+                    "pop rax",
+                    "push r9",
+                    "push r8",
+                    "push rcx",
+                    "push rdx",
+                    "push rsi",
+                    "mov rsi, rsp",
+                    "push rax",
+                    "call {to}",
+                    "pop rcx",
+                    "add rsp, 40",
+                    "push rcx",
+                    "ret",
+                    to = sym $to,
+                )
+            }
+        )*
+    };
+}
+
+exec_list! {
+    /// execl(3): the further arguments end with a null pointer.
+    fn execl => execv;
+    /// execlp(3): the further arguments end with a null pointer.
+    fn execlp => execvp;
+    /// execle(3): behind the null pointer stands the environment.
+    fn execle => exec_with_environment;
+}
+
+/// execve with the environment behind the arguments' null.
+unsafe extern "C" fn exec_with_environment(path: *const c_char, argv: *const *const c_char) -> c_int {
+    let mut end = argv;
+    while !(*end).is_null() {
+        end = end.add(1);
+    }
+    execve(path, argv, (*end.add(1)).cast())
+}
+
+c_alias! {
+    fn vfork = crate::pthread::atfork::fork[] -> pid_t;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_arguments_becomes_an_array() {
+        type List = unsafe extern "C" fn(*const c_char, *const c_char, ...) -> c_int;
+        // SAFETY: variadic callers pass integers and pointers as others do; execl reads up to the null. The child only
+        // calls exec and _exit.
+        unsafe {
+            let list: List = core::mem::transmute(execl as *const ());
+            let pid = libc::fork();
+            if pid == 0 {
+                let null = ptr::null::<c_char>();
+                list(
+                    c"/bin/sh".as_ptr(),
+                    c"sh".as_ptr(),
+                    c"-c".as_ptr(),
+                    c"test $# = 6 && exit $((${6}+1))".as_ptr(),
+                    c"0".as_ptr(),
+                    c"1".as_ptr(),
+                    c"2".as_ptr(),
+                    c"3".as_ptr(),
+                    c"4".as_ptr(),
+                    c"5".as_ptr(),
+                    c"41".as_ptr(),
+                    null,
+                );
+                libc::_exit(1);
+            }
+            let mut status = 0;
+            assert!(libc::waitpid(pid, &mut status, 0) > 0);
+            assert_eq!(status, 42 << 8);
+        }
+    }
+}

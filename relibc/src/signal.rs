@@ -159,6 +159,14 @@ c_api! {
         sigaction(signal, &action, ptr::null_mut())
     }
 
+    /// sigsetmask(3): the first 32 signals.
+    fn sigsetmask(new: c_int) -> c_int {
+        let mut set: sigset_t = core::mem::zeroed();
+        let mut old: sigset_t = core::mem::zeroed();
+        *word(&mut set) = u64::from(new as u32);
+        if sigprocmask(libc::SIG_SETMASK, &set, &mut old) < 0 { -1 } else { *word(&mut old) as c_int }
+    }
+
     /// First real-time signal for programs.
     fn __libc_current_sigrtmin() -> c_int { 34 }
 

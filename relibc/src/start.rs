@@ -32,8 +32,8 @@ pub static __libc_single_threaded: u8 = 0;
 #[cfg_attr(panic = "abort", unsafe(no_mangle))]
 pub static mut __libc_enable_secure: c_int = 0;
 
-/// Sets the variables above and `environ`. The loader calls it once this library's own references
-/// are relocated, and before copy relocations read them.
+/// Sets the variables above and `environ`. The loader calls it once everything is relocated: this library's
+/// references lead to a program's copies of them, which a copy relocation would overwrite.
 ///
 /// # Safety
 /// Called once, by the only thread.

@@ -61,6 +61,30 @@ c_api! {
         now.tv_sec * 1_000_000 + now.tv_nsec / 1000
     }
 
+    /// times(2): in ticks of 10 ms.
+    fn times(out: *mut libc::tms) -> clock_t {
+        let ticks = |time: timeval| time.tv_sec * 100 + time.tv_usec / 10_000;
+        let mut usage: [libc::rusage; 2] = core::mem::zeroed();
+        for (usage, who) in usage.iter_mut().zip([libc::RUSAGE_SELF, libc::RUSAGE_CHILDREN]) {
+            if int(sys::getrusage(who, usage)) < 0 {
+                return -1;
+            }
+        }
+        if !out.is_null() {
+            *out = libc::tms {
+                tms_utime: ticks(usage[0].ru_utime),
+                tms_stime: ticks(usage[0].ru_stime),
+                tms_cutime: ticks(usage[1].ru_utime),
+                tms_cstime: ticks(usage[1].ru_stime),
+            };
+        }
+        let mut now = timespec { tv_sec: 0, tv_nsec: 0 };
+        if int(sys::clock_gettime(libc::CLOCK_MONOTONIC, &mut now)) < 0 {
+            return -1;
+        }
+        now.tv_sec * 100 + now.tv_nsec / 10_000_000
+    }
+
     /// difftime(3).
     fn difftime(end: time_t, start: time_t) -> f64 { end.wrapping_sub(start) as f64 }
 }

@@ -1,17 +1,19 @@
 //! `string.h` and `strings.h`.
 //!
 //! [`mem`] moves and fills memory, [`scan`] looks through it 16 bytes at a time, [`plain`] is the rest,
-//! [`errors`] has the messages of error numbers.
+//! [`errors`] and [`signals`] have the messages of their numbers.
 
 pub mod errors;
 pub mod mem;
 pub mod plain;
 pub mod scan;
+pub mod signals;
 
 pub use errors::text as error_text;
 pub use mem::*;
 pub use plain::*;
 pub use scan::*;
+pub use signals::*;
 
 use core::ffi::c_char;
 

@@ -143,6 +143,12 @@ c_api! {
         start
     }
 
+    /// strtok(3): one place remembers for all threads, as documented.
+    fn strtok(text: *mut c_char, delimiters: *const c_char) -> *mut c_char {
+        static STATE: core::sync::atomic::AtomicPtr<c_char> = core::sync::atomic::AtomicPtr::new(ptr::null_mut());
+        strtok_r(text, delimiters, STATE.as_ptr())
+    }
+
     /// strstr(3).
     fn strstr(text: *const c_char, wanted: *const c_char) -> *mut c_char {
         let len = strlen(wanted);
