@@ -26,6 +26,8 @@ extern crate relibc_missing as _;
 
 #[macro_use]
 mod macros;
+#[macro_use]
+pub mod va;
 
 #[path = "../ld/mod.rs"]
 pub mod ld;
@@ -60,6 +62,7 @@ pub mod sort;
 pub mod spawn;
 pub mod start;
 pub mod stat;
+pub mod stdio;
 pub mod stdlib;
 pub mod string;
 pub mod sysconf;
