@@ -284,6 +284,7 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_setresuid => identity::setresuid,
         SYS_setresgid => identity::setresgid,
         SYS_getgroups => identity::getgroups,
+        SYS_setgroups => identity::setgroups,
 
         SYS_kill => signals::kill,
         SYS_tgkill => signals::tgkill,

@@ -131,6 +131,16 @@ pub unsafe fn setresgid(a: Args) -> Result {
     change(old, Credentials { rgid, egid, sgid, ..old })
 }
 
+/// setgroups(2): there are no supplementary groups, so the superuser can only ask for none. Programs that give up their
+/// privileges do (std's `Command::uid`, among others).
+pub unsafe fn setgroups(a: Args) -> Result {
+    match (syscall::get_credentials()?.euid, a[0]) {
+        (0, 0) => Ok(0),
+        (0, _) => Err(Errno::EINVAL),
+        _ => Err(Errno::EPERM),
+    }
+}
+
 /// There are no supplementary groups; the list holds the process's own group.
 pub unsafe fn getgroups(a: Args) -> Result {
     let group = syscall::get_credentials()?.egid;
