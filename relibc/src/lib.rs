@@ -42,6 +42,7 @@ pub mod exit;
 #[cfg(test)]
 mod exports;
 pub mod fcntl;
+pub mod getopt;
 pub mod heap;
 pub mod lock;
 pub mod math;
@@ -66,6 +67,7 @@ pub mod stdio;
 pub mod stdlib;
 pub mod string;
 pub mod sysconf;
+pub mod tempfile;
 pub mod termios;
 pub mod thread;
 pub mod time;
