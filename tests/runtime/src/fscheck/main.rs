@@ -1,0 +1,23 @@
+//! `fscheck`: what POSIX and Linux promise of a local file system, tried on the one that holds TMPDIR (else /tmp).
+#![forbid(unsafe_code)]
+
+mod dirs;
+mod files;
+mod folder;
+mod links;
+mod maps;
+mod names;
+mod owners;
+mod rename;
+
+fn main() -> std::process::ExitCode {
+    runtime_tests::run(&[
+        files::CHECKS,
+        rename::CHECKS,
+        links::CHECKS,
+        names::CHECKS,
+        dirs::CHECKS,
+        owners::CHECKS,
+        maps::CHECKS,
+    ])
+}
