@@ -111,7 +111,7 @@ fn own_files() -> Result {
 fn umask() -> Result {
     let folder = Folder::new()?;
     sys::umask(0o027);
-    OpenOptions::new().write(true).create(true).mode(0o666).open(folder.at("file"))?;
+    OpenOptions::new().write(true).create_new(true).mode(0o666).open(folder.at("file"))?;
     same!(fs::metadata(folder.at("file"))?.mode() & 0o7777, 0o640);
     fs::create_dir(folder.at("dir"))?;
     same!(fs::metadata(folder.at("dir"))?.mode() & 0o7777, 0o750);

@@ -108,7 +108,7 @@ fn large() -> Result {
     let listener = File::create(NAME)?;
     let mut client = connect(0)?;
     let server = accept(&listener)?;
-    let sent: Vec<u8> = (0..1_000_000_u32).map(|n| (n * 7 >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..1_000_000_u32).map(|n| ((n * 7) >> 3) as u8).collect();
     let copy = sent.clone();
     let writer = thread::spawn(move || client.write_all(&copy));
     let (mut got, mut data) = (Vec::<u8>::new(), [0; 10_000]);
