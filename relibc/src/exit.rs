@@ -123,6 +123,7 @@ c_api! {
         crate::pthread::local::run_destructors();
         run(&HANDLERS, status);
         init::destruct_all();
+        crate::stdio::file::flush_at_exit();
         sys::exit_process(status)
     }
 

@@ -1,5 +1,7 @@
 //! `stdio.h`.
 
+pub mod api;
+pub mod file;
 pub mod float;
 pub mod format;
 pub mod strings;

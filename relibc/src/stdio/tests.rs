@@ -152,3 +152,50 @@ fn numbered_and_many_arguments_agree_with_the_host() {
     compare!("100%");
     compare!("%#g %#.3g %#.10g", 1.5f64, 100f64, 1e20f64);
 }
+
+#[test]
+fn a_file_is_written_and_read_back() {
+    use super::api::*;
+    let path = std::env::temp_dir().join(format!("relibc-stdio-{}", std::process::id()));
+    let name = std::ffi::CString::new(path.to_str().expect("UTF-8")).expect("no NUL");
+    // SAFETY: the contracts of the functions called are met.
+    unsafe {
+        let file = fopen(name.as_ptr(), c"w+".as_ptr());
+        assert!(!file.is_null());
+        assert_eq!(fputs(c"one\ntwo\n".as_ptr(), file), 1);
+        let print: unsafe extern "C" fn(*mut super::file::File, *const c_char, ...) -> c_int =
+            core::mem::transmute(fprintf as unsafe extern "C" fn());
+        assert_eq!(print(file, c"%d %s %.2f\n".as_ptr(), 3 as c_int, c"x".as_ptr(), 1.005f64), 9);
+        let big = vec![b'y'; 20_000];
+        assert_eq!(fwrite(big.as_ptr().cast(), 1, big.len(), file), big.len());
+        assert_eq!(ftello(file), 20_017);
+        rewind(file);
+        let mut line = [0 as c_char; 64];
+        assert!(!fgets(line.as_mut_ptr(), 64, file).is_null());
+        assert_eq!(crate::string::bytes(line.as_ptr()), b"one\n");
+        assert_eq!(fgetc(file), c_int::from(b't'));
+        assert_eq!(ungetc(c_int::from(b'T'), file), c_int::from(b'T'));
+        assert_eq!(ftello(file), 4);
+        assert_eq!(fgetc(file), c_int::from(b'T'));
+        assert_eq!(fseeko(file, 17, 0), 0);
+        let mut back = vec![0u8; 30_000];
+        assert_eq!(fread(back.as_mut_ptr().cast(), 1, back.len(), file), big.len());
+        assert!(back[..big.len()] == big[..] && feof(file) == 1 && ferror(file) == 0);
+        assert_eq!(fclose(file), 0);
+        let (mut line, mut room) = (core::ptr::null_mut(), 0);
+        let file = fopen(name.as_ptr(), c"r".as_ptr());
+        let mut lengths = Vec::new();
+        loop {
+            let len = getline(&mut line, &mut room, file);
+            if len < 0 {
+                break;
+            }
+            lengths.push(len);
+        }
+        assert_eq!(lengths, [4, 4, 9, 20_000]);
+        assert_eq!(fputc(1, file), -1);
+        crate::heap::c_free(line.cast());
+        assert_eq!(fclose(file), 0);
+    }
+    std::fs::remove_file(path).expect("the file is there");
+}
