@@ -33,6 +33,7 @@ pub mod va;
 pub mod ld;
 pub mod sys;
 
+pub mod arithmetic;
 pub mod auxv;
 pub mod ctype;
 pub mod dirent;
@@ -42,6 +43,7 @@ pub mod exit;
 #[cfg(test)]
 mod exports;
 pub mod fcntl;
+pub mod fnmatch;
 pub mod getopt;
 pub mod heap;
 pub mod lock;
