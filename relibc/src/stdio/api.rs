@@ -48,7 +48,7 @@ unsafe fn mode(text: *const c_char) -> Option<(c_int, c_int)> {
     Some((open, stream))
 }
 
-fn add(fd: c_int, flags: c_int) -> *mut File {
+pub(super) fn add(fd: c_int, flags: c_int) -> *mut File {
     let file = Box::into_raw(Box::new(File::new(fd, flags)));
     OPEN.lock().push(file);
     file

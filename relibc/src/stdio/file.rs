@@ -54,6 +54,8 @@ pub struct File {
     lock: RawLock,
     owner: usize,
     depth: usize,
+    /// The process at the other end of a stream of `popen`.
+    pub(super) pid: c_int,
 }
 
 const _: () = assert!(core::mem::offset_of!(File, fd) == 112 && core::mem::offset_of!(File, lock) == 216);
@@ -79,6 +81,7 @@ impl File {
             lock: RawLock::new(),
             owner: 0,
             depth: 0,
+            pid: 0,
         }
     }
 
