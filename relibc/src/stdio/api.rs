@@ -109,6 +109,55 @@ c_api! {
         if errno::int(sys::fcntl(fd, libc::F_GETFD, 0)) < 0 { ptr::null_mut() } else { add(fd, flags) }
     }
 
+    /// freopen(3). A null path, which would only change the mode, fails with EBADF, as POSIX allows.
+    fn freopen(path: *const c_char, text: *const c_char, file: *mut File) -> *mut File {
+        let Some((open, flags)) = mode(text) else {
+            errno::set(libc::EINVAL);
+            return ptr::null_mut();
+        };
+        if path.is_null() {
+            errno::set(libc::EBADF);
+            return ptr::null_mut();
+        }
+        let reopened = with(file, |file| {
+            file.flush();
+            release_buffer(file);
+            let fd = errno::int(sys::openat(libc::AT_FDCWD, path, open, 0o666));
+            if fd < 0 {
+                sys::close(file.fd);
+                file.fd = -1;
+                return false;
+            }
+            // The stream keeps its descriptor's number.
+            if file.fd >= 0 && fd != file.fd {
+                sys::dup3(fd, file.fd, open & libc::O_CLOEXEC);
+                sys::close(fd);
+            } else {
+                file.fd = fd;
+            }
+            file.flags &= !(NO_READS | NO_WRITES | APPEND | EOF | ERROR | LINE | UNBUFFERED | USER_BUF);
+            file.flags |= flags;
+            true
+        });
+        if reopened { file } else { ptr::null_mut() }
+    }
+
+    /// [`fgets`] with the buffer's size. LSB.
+    fn __fgets_chk(to: *mut c_char, size: size_t, room: c_int, file: *mut File) -> *mut c_char {
+        if room > 0 && size < room as usize {
+            crate::runtime::die("buffer overflow detected");
+        }
+        fgets(to, room, file)
+    }
+
+    /// [`fread`] with the buffer's size. LSB.
+    fn __fread_chk(to: *mut c_void, room: size_t, size: size_t, count: size_t, file: *mut File) -> size_t {
+        if size.saturating_mul(count) > room {
+            crate::runtime::die("buffer overflow detected");
+        }
+        fread(to, size, count, file)
+    }
+
     /// fclose(3).
     fn fclose(file: *mut File) -> c_int {
         OPEN.lock().retain(|&other| other != file);
@@ -412,6 +461,7 @@ c_api! {
 
 c_alias! {
     fn fopen64 = fopen[path: *const c_char, mode: *const c_char] -> *mut File;
+    fn freopen64 = freopen[path: *const c_char, mode: *const c_char, file: *mut File] -> *mut File;
     fn fseeko64 = fseeko[file: *mut File, offset: off_t, whence: c_int] -> c_int;
     fn fseek = fseeko[file: *mut File, offset: c_long, whence: c_int] -> c_int;
     fn ftello64 = ftello[file: *mut File] -> off_t;
@@ -428,6 +478,7 @@ c_alias! {
     fn fputs_unlocked = fputs[text: *const c_char, file: *mut File] -> c_int;
     fn fgets_unlocked = fgets[to: *mut c_char, room: c_int, file: *mut File] -> *mut c_char;
     fn fwrite_unlocked = fwrite[from: *const c_void, size: size_t, count: size_t, file: *mut File] -> size_t;
+    fn __fread_unlocked_chk = __fread_chk[to: *mut c_void, room: size_t, size: size_t, count: size_t, file: *mut File] -> size_t;
     fn fread_unlocked = fread[to: *mut c_void, size: size_t, count: size_t, file: *mut File] -> size_t;
     fn fflush_unlocked = fflush[file: *mut File] -> c_int;
     fn feof_unlocked = feof[file: *mut File] -> c_int;
