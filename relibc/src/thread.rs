@@ -142,12 +142,14 @@ impl Default for Thread {
 #[inline(always)]
 pub fn current() -> *mut Thread {
     let this;
-    // SAFETY: the loader sets %fs before any other code runs, and the word at 0x10 never changes.
+    // Not `pure`: the loader runs on an early block before the main thread gets its own, and a value read before that must not
+    // be used again after it.
+    // SAFETY: the loader sets %fs before any other code runs.
     unsafe {
         core::arch::asm!(
             "mov {}, fs:[0x10]",
             out(reg) this,
-            options(pure, nomem, nostack, preserves_flags)
+            options(readonly, nostack, preserves_flags)
         );
     }
     this
