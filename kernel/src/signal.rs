@@ -283,7 +283,7 @@ pub fn send_to_process(process: &Arc<Process>, info: SigInfo) -> Result<()> {
     if !process.is_alive() {
         return Ok(());
     }
-    if act_in_kernel(process, info.signal) {
+    if act_in_kernel(process, &info) {
         return Ok(());
     }
     let threads = process.threads();
@@ -303,7 +303,7 @@ pub fn send_to_process(process: &Arc<Process>, info: SigInfo) -> Result<()> {
 /// Sends a signal to one thread.
 pub fn send_to_thread(thread: &Arc<Thread>, info: SigInfo) -> Result<()> {
     let process = &thread.process;
-    if act_in_kernel(process, info.signal) {
+    if act_in_kernel(process, &info) {
         return Ok(());
     }
     let mask = thread.signals.mask();
@@ -329,14 +329,14 @@ fn arrived(signals: &ProcessSignals, threads: &[Arc<Thread>]) {
 }
 
 /// SIGKILL, and the stopping and continuing half of SIGSTOP and SIGCONT. True if nothing is left to deliver.
-fn act_in_kernel(process: &Arc<Process>, signal: u32) -> bool {
-    match signal {
+fn act_in_kernel(process: &Arc<Process>, info: &SigInfo) -> bool {
+    match info.signal {
         SIGKILL => {
             process.begin_exit(EXIT_SIGNAL | u64::from(SIGKILL));
             true
         }
         SIGSTOP => {
-            process.set_stopped(true, SIGSTOP);
+            process.set_stopped(true, stopped_by(process, info));
             true
         }
         SIGCONT => {
@@ -346,6 +346,13 @@ fn act_in_kernel(process: &Arc<Process>, signal: u32) -> bool {
         }
         _ => false,
     }
+}
+
+/// The signal that a stop is told to the parent as: SIGSTOP, or the one whose default action the process carries out by queueing
+/// itself a SIGSTOP with that signal's number as the value.
+fn stopped_by(process: &Process, info: &SigInfo) -> u32 {
+    let by_default = [SIGTSTP, SIGTTIN, SIGTTOU].into_iter().find(|signal| u64::from(*signal) == info.value);
+    by_default.filter(|_| info.code == SI_QUEUE && info.pid == process.pid).unwrap_or(SIGSTOP)
 }
 
 /// A signal that the running thread brings on itself (SIGPIPE).

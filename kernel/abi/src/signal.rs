@@ -21,7 +21,8 @@
 //!
 //! A CPU exception (SIGSEGV …) fills `fault_*`, and is delivered in the same way though `held` may be 1 or the signal masked
 //! only if neither holds; otherwise the process dies by that signal. SIGKILL ends, SIGSTOP stops and SIGCONT continues in the
-//! kernel. A process that never called SIGNAL_SETUP keeps signals pending, and dies by exceptions.
+//! kernel. The default action of SIGTSTP, SIGTTIN and SIGTTOU is a SIGSTOP that the process queues to itself with that number as value:
+//! the parent is told of a stop by that signal. A process that never called SIGNAL_SETUP keeps signals pending, and dies by exceptions.
 
 use core::sync::atomic::{AtomicU32, AtomicU64};
 

@@ -83,7 +83,7 @@ fn tstp() -> Result {
     let child = sys::fork(|| sys::raise(libc::SIGTSTP).map_or(1, |()| 4))?;
     let first = sys::wait(child, libc::WUNTRACED)?;
     if first != Ended::Status(4) {
-        ensure!(matches!(first, Ended::Stopped(_)));
+        same!(first, Ended::Stopped(libc::SIGTSTP));
         sys::kill(child, libc::SIGCONT)?;
         same!(sys::wait(child, 0)?, Ended::Status(4));
     }
