@@ -56,7 +56,7 @@ pub fn boot(workspace: &Workspace, guest: &Guest, dir: &Path) -> Result<Boot> {
         file_entry(&mut archive, path, &file)?;
     }
     if guest.libc.is_some() {
-        archive.symlink("lib/x86_64-linux-gnu/libc.so.6", &format!("/{LOADER}"))?;
+        archive.symlink("lib/x86_64-linux-gnu/libc.so.6", &format!("/{LOADER}"), 0)?;
     }
     file_entry(&mut archive, LIBGCC.1, &debian(LIBGCC.0, LIBGCC.1)?)?;
     file_entry(&mut archive, "bin/busybox", &debian("busybox-static", "bin/busybox")?)?;

@@ -5,6 +5,7 @@ use crate::process;
 use crate::progress::Step;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -38,7 +39,7 @@ pub fn depends(package: &str) -> Result<Vec<String>> {
 
 /// Does what needs apt's lists of packages, and once more with new lists if that fails: a new machine has none, and old
 /// ones name versions that the mirror no longer has.
-fn with_lists<T>(job: impl Fn() -> Result<T>) -> Result<T> {
+pub fn with_lists<T>(job: impl Fn() -> Result<T>) -> Result<T> {
     job().or_else(|first| {
         let step = Step::start("updating apt's lists of packages");
         process::output(process::command("apt-get").args(["-qq", "update"])).context(first)?;
@@ -47,11 +48,29 @@ fn with_lists<T>(job: impl Fn() -> Result<T>) -> Result<T> {
     })
 }
 
+/// The versions that apt would install of those packages that it knows.
+pub fn candidate_versions(packages: &[&str]) -> Result<BTreeMap<String, String>> {
+    let text = process::text(process::command("apt-cache").env("LC_ALL", "C").arg("policy").args(packages))?;
+    Ok(parse_policy(&text))
+}
+
+/// Reads what `apt-cache policy` prints.
+fn parse_policy(text: &str) -> BTreeMap<String, String> {
+    let mut versions = BTreeMap::new();
+    let mut package = "";
+    for line in text.lines() {
+        if let Some(name) = line.strip_suffix(':').filter(|_| !line.starts_with(' ')) {
+            package = name;
+        } else if let Some(version) = line.trim().strip_prefix("Candidate: ").filter(|version| *version != "(none)") {
+            versions.insert(package.to_owned(), version.to_owned());
+        }
+    }
+    versions
+}
+
 /// The version that apt would install.
 fn candidate(package: &str) -> Result<String> {
-    let text = process::text(process::command("apt-cache").env("LC_ALL", "C").args(["policy", package]))?;
-    let version = text.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
-    version.filter(|version| *version != "(none)").map(str::to_owned).with_context(|| format!("apt knows no {package}"))
+    candidate_versions(&[package])?.remove(package).with_context(|| format!("apt knows no {package}"))
 }
 
 /// Downloads one version of a package and unpacks it into `dir`.
@@ -84,4 +103,16 @@ fn unpack(deb: &Path, dir: &Path, members: &[&str]) -> Result<()> {
     // tar has read to the end, or failed above; dpkg-deb's own status says nothing more.
     archive.wait().context("waiting for dpkg-deb")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_candidates() {
+        let text =
+            "bash:\n  Installed: 1\n  Candidate: 5.2-1\n  Version table:\n     5.2-1 500\nno:\n  Candidate: (none)\n";
+        assert_eq!(parse_policy(text), BTreeMap::from([("bash".to_owned(), "5.2-1".to_owned())]));
+    }
 }

@@ -5,6 +5,7 @@ pub mod debian;
 pub mod elf;
 pub mod kernel;
 pub mod libc;
+pub mod packages;
 pub mod stamp;
 pub mod strip;
 pub mod symbols;

@@ -2,15 +2,17 @@
 
 use super::config::{Config, Content, Node};
 use super::cpio::{self, Align, Archive};
-use super::programs;
+use super::debian::{Member, Part, RECORD};
+use super::{debian, programs};
 use crate::build::kernel::Kernel;
 use crate::build::libc::Backend;
+use crate::build::packages;
 use crate::build::stamp::Stamp;
-use crate::build::{bootstrap, debian, kernel, libc, strip, symbols};
+use crate::build::{bootstrap, kernel, libc, strip, symbols};
 use crate::progress::Step;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -35,6 +37,8 @@ enum Item {
     Node(Node),
     /// A file that was built or fetched, with its permission bits.
     Built(u32, PathBuf),
+    /// A thing of a Debian package.
+    Debian(Member),
 }
 
 /// Builds a kernel, everything that the config `name` wants, and its archive.
@@ -60,7 +64,7 @@ pub fn build(workspace: &Workspace, name: &str, which: &Kernel) -> Result<Image>
     for source in &config.sources {
         stamp.file(source)?;
     }
-    stamp.text(&items.keys().cloned().collect::<Vec<_>>().join("\n"));
+    stamp.text(&items.iter().map(|(path, item)| item.line(path)).collect::<String>());
     if !stamp.is_fresh() {
         let _step = Step::start(format!("packing the image {name}"));
         write(&module, &kernel, bootstrap.as_deref(), &items)?;
@@ -77,32 +81,41 @@ fn collect(
     config: &Config,
     host_files: &mut BTreeMap<String, PathBuf>,
 ) -> Result<BTreeMap<String, Item>> {
-    let mut items = BTreeMap::new();
+    let debian = debian::collect(workspace, config)?;
+    let mut items: BTreeMap<String, Item> =
+        debian.members.into_iter().map(|(path, member)| (path, Item::Debian(member))).collect();
+    if !debian.packages.is_empty() {
+        let record = Content::Data(packages::record(&debian.packages));
+        items.insert(RECORD.to_owned(), Item::Node(Node::File(0o644, record)));
+    }
     let small = workspace.target_dir("image/stripped")?;
     for (path, program) in programs::build(workspace, config)? {
         let file = if program.debug { program.file.clone() } else { strip::stripped(&program.file, &small)? };
-        items.insert(path.clone(), Item::Built(0o755, file));
+        let place = config.place(&path);
+        items.insert(place.clone(), Item::Built(0o755, file));
+        // A log names a program as it was called, or as it is found.
+        host_files.insert(place, program.file.clone());
         host_files.insert(path, program.file);
     }
     // An image without programs, which only boots the kernel, needs no C library.
     if !items.is_empty() {
         let libc = libc::build(workspace, Backend::Ochre)?;
-        items.insert(LIBC.to_owned(), Item::Built(0o755, strip::stripped(&libc, &small)?));
-        items.insert(LOADER.to_owned(), Item::Node(Node::Link(format!("/{LIBC}"))));
+        items.insert(config.place(LIBC), Item::Built(0o755, strip::stripped(&libc, &small)?));
+        items.insert(config.place(LOADER), Item::Node(Node::Link(format!("/{LIBC}"))));
         host_files.insert(LOADER.to_owned(), libc.clone());
         host_files.insert(LIBC.to_owned(), libc);
     }
     for (path, node) in &config.nodes {
         let item = match node {
             Node::File(mode, Content::Debian(package, member)) => {
-                let dir = debian::unpacked(workspace, package, &[])?;
+                let dir = crate::build::debian::unpacked(workspace, package, &[])?;
                 let file = real_file(&dir, member).with_context(|| format!("in Debian's {package}"))?;
                 host_files.insert(path.clone(), file.clone());
                 Item::Built(*mode, file)
             }
             node => Item::Node(node.clone()),
         };
-        items.insert(path.clone(), item);
+        items.insert(config.place(path), item);
     }
     Ok(items)
 }
@@ -121,7 +134,19 @@ impl Item {
     fn host_file(&self) -> Option<&Path> {
         match self {
             Item::Built(_, file) | Item::Node(Node::File(_, Content::Source(file))) => Some(file),
-            Item::Node(_) => None,
+            // A package's version is in the path of its archive, which the list of packages tells.
+            Item::Node(_) | Item::Debian(_) => None,
+        }
+    }
+}
+
+impl Item {
+    /// What this is made of, for comparing.
+    fn line(&self, path: &str) -> String {
+        match self {
+            Item::Debian(member) => format!("{path} {member:?}\n"),
+            Item::Node(Node::File(_, Content::Data(data))) => format!("{path} {data:?}\n"),
+            Item::Node(_) | Item::Built(..) => format!("{path}\n"),
         }
     }
 }
@@ -135,7 +160,14 @@ fn write(module: &Path, kernel: &Path, bootstrap: Option<&Path>, items: &BTreeMa
         bytes(&mut archive, "boot/bootstrap", 0o644, &bootstrap::flatten(bootstrap)?)?;
     }
     bytes(&mut archive, "boot/kernel.sym", 0o644, &symbols::encode(&symbols::read(kernel)?)?)?;
-    let mut made = vec![String::new()];
+    let mut made = BTreeSet::from([String::new()]);
+    let mut names: BTreeMap<&Part, u32> = BTreeMap::new();
+    for item in items.values() {
+        if let Item::Debian(Member::File(_, part)) = item {
+            *names.entry(part).or_default() += 1;
+        }
+    }
+    let mut inodes = BTreeMap::new();
     parents(&mut archive, &mut made, "boot/kernel.sym")?;
     // Sorted, so that a folder that was asked for comes before what is in it.
     for (path, item) in items {
@@ -144,10 +176,24 @@ fn write(module: &Path, kernel: &Path, bootstrap: Option<&Path>, items: &BTreeMa
             Item::Node(Node::Directory(mode)) => {
                 if !made.contains(path) {
                     archive.directory(path, *mode)?;
-                    made.push(path.clone());
+                    made.insert(path.clone());
                 }
             }
-            Item::Node(Node::Link(target)) => archive.symlink(path, target)?,
+            Item::Debian(Member::Directory(meta)) => {
+                if !made.contains(path) {
+                    archive.directory(path, *meta)?;
+                    made.insert(path.clone());
+                }
+            }
+            Item::Node(Node::Link(target)) => archive.symlink(path, target, 0)?,
+            Item::Debian(Member::Link(meta, target)) => archive.symlink(path, target, *meta)?,
+            Item::Debian(Member::File(meta, part)) => match (names[part], inodes.get(part)) {
+                (1, _) => archive.file(path, *meta, part.len, part.open()?)?,
+                (count, Some(inode)) => archive.hard_link(path, *meta, count, *inode)?,
+                (count, None) => {
+                    inodes.insert(part, archive.file_with_names(path, *meta, count, part.len, part.open()?)?);
+                }
+            },
             Item::Node(Node::File(mode, Content::Data(data))) => bytes(&mut archive, path, *mode, data.as_bytes())?,
             Item::Node(Node::File(mode, Content::Source(file))) | Item::Built(mode, file) => {
                 host_file(&mut archive, path, *mode, file)?;
@@ -169,12 +215,12 @@ fn host_file<W: Write>(archive: &mut Archive<W>, path: &str, mode: u32, file: &P
 }
 
 /// Adds the folders above `path` that are not in `made`.
-fn parents<W: Write>(archive: &mut Archive<W>, made: &mut Vec<String>, path: &str) -> Result<()> {
+fn parents<W: Write>(archive: &mut Archive<W>, made: &mut BTreeSet<String>, path: &str) -> Result<()> {
     for (end, _) in path.match_indices('/') {
         let parent = &path[..end];
-        if !made.iter().any(|known| known == parent) {
+        if !made.contains(parent) {
             archive.directory(parent, 0o755)?;
-            made.push(parent.to_owned());
+            made.insert(parent.to_owned());
         }
     }
     Ok(())
@@ -204,7 +250,7 @@ fn put_as<W: Write>(archive: &mut Archive<W>, from: &Path, to: &str) -> Result<(
     let mode = meta.permissions().mode() & 0o7777;
     if meta.is_symlink() && to != "mnt/put" {
         let target = std::fs::read_link(from).with_context(problem)?;
-        archive.symlink(to, target.to_str().with_context(|| format!("{} is not UTF-8", target.display()))?)
+        archive.symlink(to, target.to_str().with_context(|| format!("{} is not UTF-8", target.display()))?, 0)
     } else if from.is_dir() {
         archive.directory(to, mode)?;
         let mut names = std::fs::read_dir(from)

@@ -5,6 +5,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// How many links a path may lead through (path_resolution(7)).
+const MAX_LINKS: usize = 40;
+
 /// A config file and all that it includes, put together.
 #[derive(Debug, Default)]
 pub struct Config {
@@ -12,6 +15,10 @@ pub struct Config {
     pub packages: BTreeMap<String, Install>,
     /// The packages whose programs keep their debugging information.
     pub debug: Vec<String>,
+    /// Debian's packages, which bring what they depend on.
+    pub debian: Vec<String>,
+    /// Paths in Debian's packages that are left out, with all below them.
+    pub exclude: Vec<String>,
     /// Everything else by its path in the image. What an including file says replaces what an included one said.
     pub nodes: BTreeMap<String, Node>,
     /// The config files that this came from.
@@ -61,11 +68,22 @@ struct File {
     #[serde(default)]
     debug: Vec<String>,
     #[serde(default)]
+    debian: DebianSection,
+    #[serde(default)]
     dirs: Vec<DirEntry>,
     #[serde(default)]
     files: Vec<FileEntry>,
     #[serde(default)]
     links: Vec<LinkEntry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DebianSection {
+    #[serde(default)]
+    packages: Vec<String>,
+    #[serde(default)]
+    exclude: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -120,9 +138,32 @@ impl Config {
         Ok(())
     }
 
+    /// Where a path leads when the folders above its last part are links of this config, as /bin is to usr/bin.
+    pub fn place(&self, path: &str) -> String {
+        let mut path = path.to_owned();
+        // Links that lead round in a circle end here as they would at an open: nowhere.
+        for _ in 0..MAX_LINKS {
+            let link = path.match_indices('/').find_map(|(end, _)| match self.nodes.get(&path[..end]) {
+                Some(Node::Link(target)) => Some((end, target)),
+                _ => None,
+            });
+            let Some((end, target)) = link else { break };
+            let above = path[..end].rfind('/').map_or("", |slash| &path[..=slash]);
+            path = match target.strip_prefix('/') {
+                Some(absolute) => format!("{absolute}{}", &path[end..]),
+                None => format!("{above}{target}{}", &path[end..]),
+            };
+        }
+        path
+    }
+
     fn merge(&mut self, file: File, dir: &Path) -> Result<()> {
         self.packages.extend(file.packages);
         self.debug.extend(file.debug);
+        self.debian.extend(file.debian.packages);
+        for path in file.debian.exclude {
+            self.exclude.push(relative(&path)?);
+        }
         for entry in file.dirs {
             self.nodes.insert(relative(&entry.path)?, Node::Directory(entry.mode.unwrap_or(0o755)));
         }
@@ -191,6 +232,19 @@ mod tests {
         assert_eq!(config.packages["init"], Install::One("/sbin/init".into()));
         assert_eq!(config.nodes["etc/x"], Node::File(0o600, Content::Data("main".into())));
         assert_eq!(config.nodes["x"], Node::Link("etc/x".into()));
+    }
+
+    #[test]
+    fn paths_go_where_links_lead() {
+        let main = "[debian]\npackages = ['less']\nexclude = ['/usr/share/doc']\n[[links]]\npath = '/bin'\ntarget = 'usr/bin'\n\
+                    [[links]]\npath = '/a/b'\ntarget = 'c'\n[[links]]\npath = '/a/c/d'\ntarget = '/e'\n\
+                    [[links]]\npath = '/round'\ntarget = 'round'\n";
+        let dir = Dir::new("place", &[("main.toml", main)]);
+        let config = Config::load(&dir.0, "main").unwrap();
+        assert_eq!((config.debian, config.exclude), (vec!["less".to_owned()], vec!["usr/share/doc".to_owned()]));
+        let config = Config::load(&dir.0, "main").unwrap();
+        let places = ["bin/sh", "bin", "binary/x", "a/b/x", "a/b/d/x", "round/x"].map(|path| config.place(path));
+        assert_eq!(places, ["usr/bin/sh", "bin", "binary/x", "a/c/x", "e/x", "round/x"]);
     }
 
     #[test]

@@ -25,6 +25,36 @@ pub enum Align {
     Page,
 }
 
+/// What an entry says of its file besides the data.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Meta {
+    /// The permission bits.
+    pub mode: u32,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// The time of the last change, in seconds since 1970.
+    pub mtime: u32,
+}
+
+/// A file of root's with these permission bits.
+impl From<u32> for Meta {
+    fn from(mode: u32) -> Meta {
+        Meta { mode, ..Meta::default() }
+    }
+}
+
+/// The number of a file in an archive, by which further names refer to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inode(u32);
+
+/// A file's number, and how many names it has.
+struct Node {
+    inode: Inode,
+    names: u32,
+}
+
 /// An archive that is being written.
 pub struct Archive<W> {
     out: W,
@@ -45,39 +75,65 @@ impl<W: Write> Archive<W> {
         Archive { out, align, offset, inode: entries }
     }
 
-    /// Adds a folder. `path` has no leading slash, here and below; `mode` is only the permission bits.
-    pub fn directory(&mut self, path: &str, mode: u32) -> Result<()> {
-        self.entry(path, S_IFDIR | mode, 2, 0, Align::Word)
+    /// Adds a folder. `path` has no leading slash, here and below.
+    pub fn directory(&mut self, path: &str, meta: impl Into<Meta>) -> Result<()> {
+        let inode = self.next_inode();
+        self.entry(path, S_IFDIR, meta.into(), Node { inode, names: 2 }, 0, Align::Word)
     }
 
     /// Adds a symbolic link.
-    pub fn symlink(&mut self, path: &str, target: &str) -> Result<()> {
+    pub fn symlink(&mut self, path: &str, target: &str, meta: impl Into<Meta>) -> Result<()> {
         let len = u64::try_from(target.len())?;
-        self.entry(path, S_IFLNK | 0o777, 1, len, Align::Word)?;
+        let (inode, meta) = (self.next_inode(), Meta { mode: 0o777, ..meta.into() });
+        self.entry(path, S_IFLNK, meta, Node { inode, names: 1 }, len, Align::Word)?;
         self.write(target.as_bytes())?;
         self.pad(4)
     }
 
     /// Adds a regular file of `len` bytes, which `data` must deliver.
-    pub fn file(&mut self, path: &str, mode: u32, len: u64, data: impl Read) -> Result<()> {
+    pub fn file(&mut self, path: &str, meta: impl Into<Meta>, len: u64, data: impl Read) -> Result<()> {
+        self.file_with_names(path, meta, 1, len, data).map(|_| ())
+    }
+
+    /// Adds a regular file that has `names` names in all. The others are to follow, as [`hard_link`](Archive::hard_link)s.
+    pub fn file_with_names(
+        &mut self,
+        path: &str,
+        meta: impl Into<Meta>,
+        names: u32,
+        len: u64,
+        data: impl Read,
+    ) -> Result<Inode> {
         let align = if len == 0 { Align::Word } else { self.align };
-        self.entry(path, S_IFREG | mode, 1, len, align)?;
+        let inode = self.next_inode();
+        self.entry(path, S_IFREG, meta.into(), Node { inode, names }, len, align)?;
         let copied = std::io::copy(&mut data.take(len), &mut self.out).with_context(|| format!("archiving /{path}"))?;
         ensure!(copied == len, "/{path} became shorter while it was archived");
         self.offset += len;
-        self.pad(4)
+        self.pad(4)?;
+        Ok(inode)
+    }
+
+    /// Adds a further name of a file that was added before: an entry without data that has its inode number. So Linux
+    /// reads hard links as well (Documentation/driver-api/early-userspace/buffer-format.rst).
+    pub fn hard_link(&mut self, path: &str, meta: impl Into<Meta>, names: u32, inode: Inode) -> Result<()> {
+        self.entry(path, S_IFREG, meta.into(), Node { inode, names }, 0, Align::Word)
     }
 
     /// Ends the archive, fills up its last page, and hands `out` back.
     pub fn finish(mut self) -> Result<W> {
-        self.inode = 0;
-        self.entry(TRAILER, 0, 1, 0, Align::Word)?;
+        self.entry(TRAILER, 0, Meta::default(), Node { inode: Inode(0), names: 1 }, 0, Align::Word)?;
         self.pad(PAGE)?;
         self.out.flush()?;
         Ok(self.out)
     }
 
-    fn entry(&mut self, path: &str, mode: u32, links: u32, len: u64, align: Align) -> Result<()> {
+    fn next_inode(&mut self) -> Inode {
+        self.inode += 1;
+        Inode(self.inode)
+    }
+
+    fn entry(&mut self, path: &str, kind: u32, meta: Meta, node: Node, len: u64, align: Align) -> Result<()> {
         ensure!(!path.is_empty() && !path.starts_with('/'), "`{path}` cannot be the name of an archive's entry");
         ensure!(!path.contains('\0'), "`{path}` has a NUL in its name");
         let len32 = u32::try_from(len).with_context(|| format!("/{path} is too large for a cpio archive"))?;
@@ -90,11 +146,11 @@ impl<W: Write> Archive<W> {
             Align::Word => u64::try_from(path.len())? + 1,
             Align::Page => data - self.offset - HEADER,
         };
-        let inode = if path == TRAILER { 0 } else { self.inode + 1 };
-        self.inode = inode;
         let mut header = String::from("070701");
         // ino, mode, uid, gid, nlink, mtime, filesize, devmajor, devminor, rdevmajor, rdevminor, namesize, check
-        for field in [inode, mode, 0, 0, links, 0, len32, 0, 0, 0, 0, u32::try_from(name_size)?, 0] {
+        let Meta { mode, uid, gid, mtime } = meta;
+        let name_size = u32::try_from(name_size)?;
+        for field in [node.inode.0, kind | mode, uid, gid, node.names, mtime, len32, 0, 0, 0, 0, name_size, 0] {
             header.push_str(&format!("{field:08X}"));
         }
         self.write(header.as_bytes())?;
@@ -171,7 +227,7 @@ mod tests {
         let mut archive = Archive::new(Vec::new(), Align::Page);
         archive.directory("etc", 0o755).unwrap();
         archive.file("etc/motd", 0o644, 5, &b"hello"[..]).unwrap();
-        archive.symlink("motd", "etc/motd").unwrap();
+        archive.symlink("motd", "etc/motd", 0).unwrap();
         archive.file("empty", 0o600, 0, &b""[..]).unwrap();
         let bytes = archive.finish().unwrap();
         let entries = read(&bytes);
@@ -201,6 +257,24 @@ mod tests {
         let brief: Vec<_> = entries.iter().map(|(name, _, data, at)| (name.as_str(), &data[..], at % 4096)).collect();
         assert_eq!(brief, [("a", &b"a"[..], 0), ("b", &b"b"[..], 0)]);
         assert_eq!(bytes.len() % 4096, 0);
+    }
+
+    #[test]
+    fn further_names_share_the_number() {
+        let mut archive = Archive::new(Vec::new(), Align::Word);
+        let meta = Meta { mode: 0o4755, uid: 1, gid: 42, mtime: 77 };
+        let inode = archive.file_with_names("a", meta, 2, 1, &b"x"[..]).unwrap();
+        archive.file("b", 0o644, 0, &b""[..]).unwrap();
+        archive.hard_link("c", meta, 2, inode).unwrap();
+        let bytes = archive.finish().unwrap();
+        let numbers = |at: usize| {
+            [0, 2, 3, 4, 5]
+                .map(|i| u32::from_str_radix(str::from_utf8(&bytes[at + 6 + 8 * i..][..8]).unwrap(), 16).unwrap())
+        };
+        let (a, b) = (0, 116);
+        let c = b + 112;
+        assert_eq!([numbers(a), numbers(c)], [[1, 1, 42, 2, 77]; 2]);
+        assert_eq!(numbers(b), [2, 0, 0, 1, 0]);
     }
 
     #[test]

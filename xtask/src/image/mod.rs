@@ -3,5 +3,6 @@
 pub mod archive;
 pub mod config;
 pub mod cpio;
+pub mod debian;
 pub mod iso;
 pub mod programs;

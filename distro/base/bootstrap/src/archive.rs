@@ -15,6 +15,10 @@ const END: &[u8] = b"TRAILER!!!";
 pub struct Entry {
     /// Relative to the root, without a leading slash.
     pub name: Vec<u8>,
+    /// Names of one file have the same number.
+    pub inode: u32,
+    /// How many names the file has.
+    pub names: u32,
     /// With the type's bits.
     pub mode: u32,
     pub uid: u32,
@@ -60,6 +64,8 @@ pub fn entry(mut read: impl FnMut(u64, &mut [u8]) -> Result<usize>, offset: u64)
     let size = u64::from(field(6)?);
     let entry = Entry {
         name,
+        inode: field(0)?,
+        names: field(4)?,
         mode: field(1)?,
         uid: field(2)?,
         gid: field(3)?,
@@ -109,6 +115,7 @@ mod tests {
         put(&mut archive, b"TRAILER!!!\0", 0, b"");
         let (first, next) = entry(reader(&archive), 0).unwrap().unwrap();
         assert_eq!((first.name.as_slice(), first.mode, first.mtime), (&b"a/b"[..], 0o100755, 77));
+        assert_eq!((first.inode, first.names), (1, 1));
         assert_eq!(&archive[first.offset as usize..][..first.size as usize], b"hello");
         let (second, next) = entry(reader(&archive), next).unwrap().unwrap();
         assert_eq!((second.name.as_slice(), second.device), (&b"dev/null"[..], 0x103));

@@ -6,6 +6,7 @@
 use crate::archive::{self, Entry};
 use crate::objects::Objects;
 use crate::ramfs::{At, Attributes, Base, Caller, Fs, Ino, PairStop, Stop, WriteAt};
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 use ochre_abi::file::*;
@@ -371,8 +372,9 @@ fn stat(ino: Ino, attributes: &Attributes, size: u64) -> Stat {
 pub fn load(fs: &mut Fs<Objects>, mut complain: impl FnMut(&Entry, Errno)) -> Result<usize> {
     let mut offset = 0;
     let mut count = 0;
+    let mut linked = BTreeMap::new();
     while let Some((entry, next)) = archive::entry(|offset, buffer| fs.store().read_module(offset, buffer), offset)? {
-        if let Err(stop) = add(fs, &entry) {
+        if let Err(stop) = add(fs, &entry, &mut linked) {
             complain(&entry, if let Stop::Error(error) = stop { error } else { Errno::ELOOP });
         }
         count += 1;
@@ -381,7 +383,8 @@ pub fn load(fs: &mut Fs<Objects>, mut complain: impl FnMut(&Entry, Errno)) -> Re
     Ok(count)
 }
 
-fn add(fs: &mut Fs<Objects>, entry: &Entry) -> core::result::Result<(), Stop> {
+/// Makes one entry. `linked` has the first name of each file that has several, by inode number.
+fn add(fs: &mut Fs<Objects>, entry: &Entry, linked: &mut BTreeMap<u32, Vec<u8>>) -> core::result::Result<(), Stop> {
     let root = &Caller::ROOT;
     let at = At { base: Base::Root, path: &entry.name };
     let mtime = u64::from(entry.mtime) * 1_000_000_000;
@@ -404,7 +407,15 @@ fn add(fs: &mut Fs<Objects>, entry: &Entry) -> core::result::Result<(), Stop> {
             fs.store().read_module(entry.offset, &mut target)?;
             fs.make_symlink(at, &target, root)?;
         }
+        S_IFREG if entry.names > 1 && linked.contains_key(&entry.inode) => {
+            let first = linked.get(&entry.inode).map_or(&[][..], Vec::as_slice);
+            let from = At { base: Base::Root, path: first };
+            return fs.make_link(from, false, at, root).map_err(|stop| stop.stop);
+        }
         S_IFREG => {
+            if entry.names > 1 {
+                linked.insert(entry.inode, entry.name.clone());
+            }
             let data = fs.store_mut().part(entry.offset, entry.size)?;
             fs.add_file(at, entry.mode, mtime, data)?;
         }

@@ -1,0 +1,182 @@
+//! Sets of Debian binary packages: resolved with their dependencies and fetched by the host's apt, whatever the host itself
+//! has installed.
+//!
+//! apt gets a package state of our own, in which only those packages count as installed that Ochre stands in for
+//! (distro/config/provided.toml). So it neither fetches these nor what only they need. Maintainer scripts never run.
+
+use super::debian::{candidate_versions, with_lists};
+use super::stamp::Stamp;
+use crate::host;
+use crate::process;
+use crate::progress::Step;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The file that names the packages Ochre stands in for, each with the reason.
+const PROVIDED: &str = "distro/config/provided.toml";
+/// apt's lists of packages: a changed folder may mean other versions.
+const LISTS: &str = "/var/lib/apt/lists";
+
+/// One fetched package.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    /// The package's name.
+    pub name: String,
+    /// Its Debian version.
+    pub version: String,
+    /// The SHA-256 of the .deb file, in hexadecimal.
+    pub sha256: String,
+    /// The archive of its files (tar), below target/.
+    pub files: PathBuf,
+}
+
+/// Fetches the packages of these names and all they depend on; sorted by name.
+pub fn fetch(workspace: &Workspace, names: &[String]) -> Result<Vec<Fetched>> {
+    host::ensure(&[host::DEBS])?;
+    let base = workspace.target_dir("debian/packages")?;
+    let provided_file = workspace.root().join(PROVIDED);
+    let text = std::fs::read_to_string(&provided_file).with_context(|| format!("cannot read {PROVIDED}"))?;
+    let provided: BTreeMap<String, String> = toml::from_str(&text).with_context(|| format!("in {PROVIDED}"))?;
+    let key = names.join(" ");
+    let list = base.join(format!("set-{:016x}.tsv", fingerprint(&key)));
+    let mut stamp = Stamp::new(&list);
+    stamp.text(&key);
+    stamp.file(&provided_file)?;
+    // Without lists, apt is asked anyway and says so.
+    if Path::new(LISTS).exists() {
+        stamp.file(Path::new(LISTS))?;
+    }
+    if stamp.is_fresh() {
+        let known = parse(&std::fs::read_to_string(&list)?, &base);
+        if let Some(known) = known.filter(|known| known.iter().all(|package| package.files.exists())) {
+            return Ok(known);
+        }
+    }
+    let _step = Step::start("fetching Debian's packages");
+    let provided: Vec<&str> = provided.keys().map(String::as_str).collect();
+    let debs = with_lists(|| download(&base, names, &provided))?;
+    let mut fetched = debs.iter().map(|deb| package(deb, &base)).collect::<Result<Vec<_>>>()?;
+    fetched.sort_by(|a, b| a.name.cmp(&b.name));
+    std::fs::write(&list, record(&fetched)).with_context(|| format!("cannot write {}", list.display()))?;
+    stamp.save()?;
+    Ok(fetched)
+}
+
+/// What an image says about its packages: a line each of name, version and SHA-256, with tabs between them.
+pub fn record(packages: &[Fetched]) -> String {
+    let line = |package: &Fetched| format!("{}\t{}\t{}\n", package.name, package.version, package.sha256);
+    packages.iter().map(line).collect()
+}
+
+fn parse(record: &str, base: &Path) -> Option<Vec<Fetched>> {
+    let package = |line: &str| {
+        let mut fields = line.split('\t').map(str::to_owned);
+        let (name, version, sha256) = (fields.next()?, fields.next()?, fields.next()?);
+        let files = files_of(base, &name, &version);
+        Some(Fetched { name, version, sha256, files })
+    };
+    record.lines().map(package).collect()
+}
+
+fn files_of(base: &Path, name: &str, version: &str) -> PathBuf {
+    base.join(format!("{name}_{}.tar", version.replace(':', "%3a")))
+}
+
+/// FNV-1a, for the name of a file.
+fn fingerprint(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Lets apt resolve and download. Returns the .deb files of exactly this set.
+fn download(base: &Path, names: &[String], provided: &[&str]) -> Result<Vec<PathBuf>> {
+    let status = base.join("status");
+    let archives = base.join("archives");
+    std::fs::create_dir_all(archives.join("partial")).with_context(|| format!("cannot make {}", archives.display()))?;
+    std::fs::write(&status, installed(&candidate_versions(provided)?))
+        .with_context(|| format!("cannot write {}", status.display()))?;
+    let apt = |more: &[&str]| {
+        let mut apt = process::command("apt-get");
+        apt.env("LC_ALL", "C").args(["-qq", "-o", "APT::Install-Recommends=false", "-o", "Debug::NoLocking=true"]);
+        // As root, apt would drop its rights, and may then not write below target/.
+        apt.args(["-o", "APT::Sandbox::User=root"]);
+        apt.arg("-o").arg(format!("Dir::State::status={}", status.display()));
+        apt.arg("-o").arg(format!("Dir::Cache::archives={}", archives.display()));
+        apt.args(more).arg("install").args(names);
+        apt
+    };
+    // What is there already is not listed by a second call: the list comes first, with an empty cache.
+    let none = base.join("none");
+    std::fs::create_dir_all(none.join("partial")).with_context(|| format!("cannot make {}", none.display()))?;
+    let uris = process::text(apt(&["--print-uris"]).arg("-o").arg(format!("Dir::Cache::archives={}", none.display())))?;
+    let debs: Vec<PathBuf> =
+        uris.lines().filter_map(|line| line.split(' ').nth(1)).map(|name| archives.join(name)).collect();
+    if debs.is_empty() {
+        bail!("apt knows no files for {}", names.join(" "));
+    }
+    process::output(&mut apt(&["--yes", "--download-only"]))?;
+    match debs.iter().find(|deb| !deb.exists()) {
+        Some(deb) => bail!("apt left no file {}", deb.display()),
+        None => Ok(debs),
+    }
+}
+
+/// A dpkg status file in which these packages are installed and need nothing (deb-control(5)).
+fn installed(versions: &BTreeMap<String, String>) -> String {
+    let stanza = |(name, version): (&String, &String)| {
+        format!("Package: {name}\nStatus: install ok installed\nArchitecture: amd64\nVersion: {version}\n\n")
+    };
+    versions.iter().map(stanza).collect()
+}
+
+/// Makes the archive of files of a .deb, unless it is there, and describes the package.
+fn package(deb: &Path, base: &Path) -> Result<Fetched> {
+    let fields =
+        process::text(process::command("dpkg-deb").arg("-W").arg("--showformat=${Package}\t${Version}").arg(deb))?;
+    let (name, version) = fields.split_once('\t').with_context(|| format!("{} has no version", deb.display()))?;
+    let sums = process::text(process::command("sha256sum").arg("--").arg(deb))?;
+    // A name with odd characters would be escaped, which a backslash announces; ours has none.
+    let sha256 = sums.split(' ').next().unwrap_or_default().to_owned();
+    let files = files_of(base, name, version);
+    if !files.exists() {
+        let partial = files.with_extension(format!("partial.{}", std::process::id()));
+        let out = std::fs::File::create(&partial).with_context(|| format!("cannot write {}", partial.display()))?;
+        let mut unpack = Command::new("dpkg-deb");
+        let status = unpack.arg("--fsys-tarfile").arg(deb).stdin(Stdio::null()).stdout(out).status();
+        if !status.context("cannot start dpkg-deb")?.success() {
+            bail!("dpkg-deb could not read {}", deb.display());
+        }
+        std::fs::rename(&partial, &files).with_context(|| format!("cannot write {}", files.display()))?;
+    }
+    Ok(Fetched { name: name.to_owned(), version: version.to_owned(), sha256, files })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_reads_back() {
+        let base = Path::new("/base");
+        let one = Fetched {
+            name: "less".into(),
+            version: "1:590-2".into(),
+            sha256: "ab".into(),
+            files: base.join("less_1%3a590-2.tar"),
+        };
+        let all = [one];
+        assert_eq!(record(&all), "less\t1:590-2\tab\n");
+        assert_eq!(parse(&record(&all), base).unwrap(), all);
+        assert_eq!(parse("less 1\n", base), None);
+    }
+
+    #[test]
+    fn every_package_that_ochre_stands_in_for_has_a_reason() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(PROVIDED);
+        let provided: BTreeMap<String, String> = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert!(provided.contains_key("libc6"));
+        assert!(provided.values().all(|reason| reason.len() > 10));
+    }
+}
