@@ -151,9 +151,22 @@ pub struct ExecArgs {
     /// With --linux: use our C library, over Linux's system calls, instead of Debian's
     #[arg(long, requires = "linux")]
     pub relibc: bool,
+    /// Run the command on this host's own kernel instead, among the image's files, with this C library: takes no machine,
+    /// and starts at once
+    #[arg(long, value_name = "LIBRARY", conflicts_with_all = ["iso", "linux", "icount", "kernel"], requires = "command")]
+    pub native: Option<NativeLibrary>,
     /// The command and its arguments. Without one, the system is only booted
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+/// A C library that programs can use on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum NativeLibrary {
+    /// Debian's.
+    Glibc,
+    /// Ours, over Linux's system calls.
+    Relibc,
 }
 
 /// `test`.

@@ -2,9 +2,11 @@
 
 use crate::boot;
 use crate::build::libc::{self, Backend};
-use crate::cli::ExecArgs;
+use crate::cli::{ExecArgs, NativeLibrary};
+use crate::image::items::CLibrary;
 use crate::image::{archive, programs};
 use crate::linux::{self, Guest};
+use crate::native::Native;
 use crate::progress::note;
 use crate::report;
 use crate::scratch::Scratch;
@@ -12,13 +14,17 @@ use crate::symbolise::Symboliser;
 use crate::vm::outcome::Outcome;
 use crate::vm::run::{self, Finished, Run};
 use crate::workspace::Workspace;
-use anyhow::Result;
+use anyhow::{Context, Result};
+use std::process::Stdio;
 
 /// How much of the log is shown when a guest dies.
 const LOG_LINES: usize = 40;
 
 /// Runs the command and returns the status that xtask ends with.
 pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
+    if let Some(library) = args.native {
+        return native(workspace, args, library);
+    }
     let scratch = Scratch::new(workspace)?;
     let put = args.put.as_deref();
     let (boot, mut symboliser) = if args.linux {
@@ -54,6 +60,19 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
         eprint!("{}", crashes(&finished, &mut symboliser));
     }
     Ok(finished.outcome.exit_code())
+}
+
+/// Runs the command on this host's kernel.
+fn native(workspace: &Workspace, args: &ExecArgs, library: NativeLibrary) -> Result<i32> {
+    let library = match library {
+        NativeLibrary::Glibc => CLibrary::Glibc,
+        NativeLibrary::Relibc => CLibrary::Relibc(Backend::Linux),
+    };
+    let put = args.put.as_deref().map(std::fs::canonicalize).transpose().context("the folder for /mnt/put")?;
+    let native = Native::new(workspace, &args.machine.config, library)?;
+    let mut command = native.command(put.as_deref(), args.timeout, &args.command)?;
+    let status = command.stdin(Stdio::inherit()).status().context("cannot start timeout")?;
+    Ok(status.code().unwrap_or(125))
 }
 
 /// What the log says about processes that crashed: it helps whoever wonders about an exit status.

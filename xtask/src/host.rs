@@ -47,6 +47,9 @@ pub const UEFI: &[Need] = &[need("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf")];
 /// For unpacking Debian packages.
 pub const DEBS: &[Need] = &[need("apt-get", "apt"), need("dpkg-deb", "dpkg")];
 
+/// For running an image's programs on this host.
+pub const NATIVE: &[Need] = &[need("unshare", "util-linux"), need("chroot", "coreutils")];
+
 /// For debugging the kernel.
 pub const GDB: &[Need] = &[need("gdb", "gdb")];
 
@@ -92,7 +95,8 @@ pub fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
 }
 
-fn is_root() -> Result<bool> {
+/// Whether this process may do everything.
+pub fn is_root() -> Result<bool> {
     Ok(process::text(process::command("id").arg("-u"))? == "0")
 }
 

@@ -9,6 +9,7 @@ mod host;
 mod image;
 mod interactive;
 mod linux;
+mod native;
 mod process;
 mod progress;
 mod report;

@@ -21,7 +21,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    fn name(self) -> &'static str {
+    /// Its name in the names of folders.
+    pub fn name(self) -> &'static str {
         match self {
             Backend::Ochre => "ochre",
             Backend::Linux => "linux",

@@ -1,14 +1,14 @@
 //! The initial tree as one archive: the kernel's boot module.
 
-use super::config::{Config, Content, Node};
+use super::config::{Content, Node};
 use super::cpio::{self, Align, Archive};
-use super::debian::{Member, Part, RECORD};
-use super::{debian, programs};
+use super::debian::Member;
+use super::items::{self, CLibrary, Item};
+use super::programs;
 use crate::build::kernel::Kernel;
 use crate::build::libc::Backend;
-use crate::build::packages;
 use crate::build::stamp::Stamp;
-use crate::build::{bootstrap, kernel, libc, strip, symbols};
+use crate::build::{bootstrap, kernel, symbols};
 use crate::progress::Step;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
@@ -17,10 +17,6 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-
-/// Where libc.so.6 is in an image. The dynamic loader's path, which is fixed by the ABI, is a link to it.
-const LIBC: &str = "lib/x86_64-linux-gnu/libc.so.6";
-const LOADER: &str = "lib64/ld-linux-x86-64.so.2";
 
 /// What a boot needs.
 pub struct Image {
@@ -32,21 +28,12 @@ pub struct Image {
     pub programs: BTreeMap<String, PathBuf>,
 }
 
-/// A thing to be archived.
-enum Item {
-    Node(Node),
-    /// A file that was built or fetched, with its permission bits.
-    Built(u32, PathBuf),
-    /// A thing of a Debian package.
-    Debian(Member),
-}
-
 /// Builds a kernel, everything that the config `name` wants, and its archive.
 pub fn build(workspace: &Workspace, name: &str, which: &Kernel) -> Result<Image> {
     let config = programs::config(workspace, name)?;
     let kernel = kernel::build(workspace, which)?;
     let mut host_files = BTreeMap::new();
-    let items = collect(workspace, &config, &mut host_files)?;
+    let items = items::collect(workspace, &config, CLibrary::Relibc(Backend::Ochre), &mut host_files)?;
     let bootstrap = match which {
         Kernel::Ochre => Some(bootstrap::build(workspace)?),
         // Such a kernel starts no process.
@@ -57,14 +44,10 @@ pub fn build(workspace: &Workspace, name: &str, which: &Kernel) -> Result<Image>
         Kernel::Example(example) => format!("{name}-{example}.cpio"),
     });
     let mut stamp = Stamp::new(&module);
-    let files = items.values().filter_map(Item::host_file);
-    for file in [Some(kernel.as_path()), bootstrap.as_deref()].into_iter().flatten().chain(files) {
+    for file in [Some(kernel.as_path()), bootstrap.as_deref()].into_iter().flatten() {
         stamp.file(file)?;
     }
-    for source in &config.sources {
-        stamp.file(source)?;
-    }
-    stamp.text(&items.iter().map(|(path, item)| item.line(path)).collect::<String>());
+    items::stamp(&mut stamp, &config, &items)?;
     if !stamp.is_fresh() {
         let _step = Step::start(format!("packing the image {name}"));
         write(&module, &kernel, bootstrap.as_deref(), &items)?;
@@ -72,83 +55,6 @@ pub fn build(workspace: &Workspace, name: &str, which: &Kernel) -> Result<Image>
     }
     let programs = host_files.into_iter().map(|(path, file)| (format!("/{path}"), file)).collect();
     Ok(Image { kernel, module, programs })
-}
-
-/// Builds and fetches all that goes into the archive, by path. `host_files` gets the host's unstripped copies of programs
-/// and libraries.
-fn collect(
-    workspace: &Workspace,
-    config: &Config,
-    host_files: &mut BTreeMap<String, PathBuf>,
-) -> Result<BTreeMap<String, Item>> {
-    let debian = debian::collect(workspace, config)?;
-    let mut items: BTreeMap<String, Item> =
-        debian.members.into_iter().map(|(path, member)| (path, Item::Debian(member))).collect();
-    if !debian.packages.is_empty() {
-        let record = Content::Data(packages::record(&debian.packages));
-        items.insert(RECORD.to_owned(), Item::Node(Node::File(0o644, record)));
-    }
-    let small = workspace.target_dir("image/stripped")?;
-    for (path, program) in programs::build(workspace, config)? {
-        let file = if program.debug { program.file.clone() } else { strip::stripped(&program.file, &small)? };
-        let place = config.place(&path);
-        items.insert(place.clone(), Item::Built(0o755, file));
-        // A log names a program as it was called, or as it is found.
-        host_files.insert(place, program.file.clone());
-        host_files.insert(path, program.file);
-    }
-    // An image without programs, which only boots the kernel, needs no C library.
-    if !items.is_empty() {
-        let libc = libc::build(workspace, Backend::Ochre)?;
-        items.insert(config.place(LIBC), Item::Built(0o755, strip::stripped(&libc, &small)?));
-        items.insert(config.place(LOADER), Item::Node(Node::Link(format!("/{LIBC}"))));
-        host_files.insert(LOADER.to_owned(), libc.clone());
-        host_files.insert(LIBC.to_owned(), libc);
-    }
-    for (path, node) in &config.nodes {
-        let item = match node {
-            Node::File(mode, Content::Debian(package, member)) => {
-                let dir = crate::build::debian::unpacked(workspace, package, &[])?;
-                let file = real_file(&dir, member).with_context(|| format!("in Debian's {package}"))?;
-                host_files.insert(path.clone(), file.clone());
-                Item::Built(*mode, file)
-            }
-            node => Item::Node(node.clone()),
-        };
-        items.insert(config.place(path), item);
-    }
-    Ok(items)
-}
-
-/// The file of a Debian package, links followed within it. Debian's libraries are links to versioned names.
-fn real_file(dir: &Path, member: &str) -> Result<PathBuf> {
-    let file = std::fs::canonicalize(dir.join(member)).with_context(|| format!("no file /{member}"))?;
-    if !file.starts_with(std::fs::canonicalize(dir)?) {
-        bail!("/{member} leads out of the package");
-    }
-    Ok(file)
-}
-
-impl Item {
-    /// The host's file that this is made from.
-    fn host_file(&self) -> Option<&Path> {
-        match self {
-            Item::Built(_, file) | Item::Node(Node::File(_, Content::Source(file))) => Some(file),
-            // A package's version is in the path of its archive, which the list of packages tells.
-            Item::Node(_) | Item::Debian(_) => None,
-        }
-    }
-}
-
-impl Item {
-    /// What this is made of, for comparing.
-    fn line(&self, path: &str) -> String {
-        match self {
-            Item::Debian(member) => format!("{path} {member:?}\n"),
-            Item::Node(Node::File(_, Content::Data(data))) => format!("{path} {data:?}\n"),
-            Item::Node(_) | Item::Built(..) => format!("{path}\n"),
-        }
-    }
 }
 
 fn write(module: &Path, kernel: &Path, bootstrap: Option<&Path>, items: &BTreeMap<String, Item>) -> Result<()> {
@@ -161,12 +67,7 @@ fn write(module: &Path, kernel: &Path, bootstrap: Option<&Path>, items: &BTreeMa
     }
     bytes(&mut archive, "boot/kernel.sym", 0o644, &symbols::encode(&symbols::read(kernel)?)?)?;
     let mut made = BTreeSet::from([String::new()]);
-    let mut names: BTreeMap<&Part, u32> = BTreeMap::new();
-    for item in items.values() {
-        if let Item::Debian(Member::File(_, part)) = item {
-            *names.entry(part).or_default() += 1;
-        }
-    }
+    let names = items::names(items);
     let mut inodes = BTreeMap::new();
     parents(&mut archive, &mut made, "boot/kernel.sym")?;
     // Sorted, so that a folder that was asked for comes before what is in it.

@@ -5,4 +5,6 @@ pub mod config;
 pub mod cpio;
 pub mod debian;
 pub mod iso;
+pub mod items;
 pub mod programs;
+pub mod tree;

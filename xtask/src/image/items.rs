@@ -1,0 +1,163 @@
+//! Everything that an image holds, by path, before it is put into an archive or a folder.
+
+use super::config::{Config, Content, Node};
+use super::debian::{self, Member, Part, RECORD};
+use super::programs;
+use crate::build::debian::unpacked;
+use crate::build::libc::{self, Backend};
+use crate::build::stamp::Stamp;
+use crate::build::{packages, strip};
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Where our libc.so.6 is in an image. The dynamic loader's path, which is fixed by the ABI, is a link to it.
+const LIBC: &str = "lib/x86_64-linux-gnu/libc.so.6";
+const LOADER: &str = "lib64/ld-linux-x86-64.so.2";
+
+/// Debian's C library: its packages, and what of them counts.
+const GLIBC: &[(&str, &[&str])] = &[("libc6", &["lib", "lib64", "usr/lib"]), ("libc-bin", &["usr/lib/locale"])];
+
+/// The C library of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CLibrary {
+    /// Ours, over this back end.
+    Relibc(Backend),
+    /// Debian's.
+    Glibc,
+}
+
+/// A thing in an image.
+pub enum Item {
+    /// What a config says.
+    Node(Node),
+    /// A file that was built or fetched, with its permission bits.
+    Built(u32, PathBuf),
+    /// A thing of a Debian package.
+    Debian(Member),
+}
+
+/// Builds and fetches all that the config wants, by path. `host_files` gets the host's unstripped copies of programs and
+/// libraries.
+pub fn collect(
+    workspace: &Workspace,
+    config: &Config,
+    library: CLibrary,
+    host_files: &mut BTreeMap<String, PathBuf>,
+) -> Result<BTreeMap<String, Item>> {
+    let debian = debian::collect(workspace, config)?;
+    let mut items: BTreeMap<String, Item> =
+        debian.members.into_iter().map(|(path, member)| (path, Item::Debian(member))).collect();
+    if !debian.packages.is_empty() {
+        let record = Content::Data(packages::record(&debian.packages));
+        items.insert(RECORD.to_owned(), Item::Node(Node::File(0o644, record)));
+    }
+    let small = workspace.target_dir("image/stripped")?;
+    for (path, program) in programs::build(workspace, config)? {
+        let file = if program.debug { program.file.clone() } else { strip::stripped(&program.file, &small)? };
+        let place = config.place(&path);
+        items.insert(place.clone(), Item::Built(0o755, file));
+        // A log names a program as it was called, or as it is found.
+        host_files.insert(place, program.file.clone());
+        host_files.insert(path, program.file);
+    }
+    // An image without programs, which only boots the kernel, needs no C library.
+    if !items.is_empty() {
+        match library {
+            CLibrary::Relibc(backend) => {
+                let libc = libc::build(workspace, backend)?;
+                let stripped = workspace.target_dir(&format!("image/stripped/{}", backend.name()))?;
+                items.insert(config.place(LIBC), Item::Built(0o755, strip::stripped(&libc, &stripped)?));
+                items.insert(config.place(LOADER), Item::Node(Node::Link(format!("/{LIBC}"))));
+                host_files.insert(LOADER.to_owned(), libc.clone());
+                host_files.insert(LIBC.to_owned(), libc);
+            }
+            CLibrary::Glibc => {
+                for (package, folders) in GLIBC {
+                    let dir = unpacked(workspace, package, &[])?;
+                    for folder in *folders {
+                        add_tree(config, &dir, folder, &mut items).with_context(|| format!("in Debian's {package}"))?;
+                    }
+                }
+            }
+        }
+    }
+    for (path, node) in &config.nodes {
+        let item = match node {
+            Node::File(mode, Content::Debian(package, member)) => {
+                let dir = unpacked(workspace, package, &[])?;
+                let file = real_file(&dir, member).with_context(|| format!("in Debian's {package}"))?;
+                host_files.insert(path.clone(), file.clone());
+                Item::Built(*mode, file)
+            }
+            node => Item::Node(node.clone()),
+        };
+        items.insert(config.place(path), item);
+    }
+    Ok(items)
+}
+
+/// The file of a Debian package, links followed within it. Debian's libraries are links to versioned names.
+fn real_file(dir: &Path, member: &str) -> Result<PathBuf> {
+    let file = std::fs::canonicalize(dir.join(member)).with_context(|| format!("no file /{member}"))?;
+    if !file.starts_with(std::fs::canonicalize(dir)?) {
+        bail!("/{member} leads out of the package");
+    }
+    Ok(file)
+}
+
+/// Adds the files and links below `folder` of an unpacked package.
+fn add_tree(config: &Config, dir: &Path, folder: &str, items: &mut BTreeMap<String, Item>) -> Result<()> {
+    let problem = || format!("cannot read /{folder}");
+    for entry in std::fs::read_dir(dir.join(folder)).with_context(problem)? {
+        let entry = entry.with_context(problem)?;
+        let name = entry.file_name().into_string().ok().with_context(problem)?;
+        let path = format!("{folder}/{name}");
+        let meta = entry.metadata().with_context(problem)?;
+        let item = if meta.is_dir() {
+            add_tree(config, dir, &path, items)?;
+            continue;
+        } else if meta.is_symlink() {
+            let target = std::fs::read_link(entry.path()).with_context(problem)?;
+            Item::Node(Node::Link(target.into_os_string().into_string().ok().with_context(problem)?))
+        } else {
+            Item::Built(meta.permissions().mode() & 0o7777, entry.path())
+        };
+        items.insert(config.place(&path), item);
+    }
+    Ok(())
+}
+
+/// How many names each file of Debian's packages has.
+pub fn names(items: &BTreeMap<String, Item>) -> BTreeMap<&Part, u32> {
+    let mut names: BTreeMap<&Part, u32> = BTreeMap::new();
+    for item in items.values() {
+        if let Item::Debian(Member::File(_, part)) = item {
+            *names.entry(part).or_default() += 1;
+        }
+    }
+    names
+}
+
+/// Adds all that the items are made from to a stamp.
+pub fn stamp(stamp: &mut Stamp, config: &Config, items: &BTreeMap<String, Item>) -> Result<()> {
+    for source in &config.sources {
+        stamp.file(source)?;
+    }
+    let mut lines = String::new();
+    for (path, item) in items {
+        lines += path;
+        match item {
+            Item::Built(_, file) | Item::Node(Node::File(_, Content::Source(file))) => stamp.file(file)?,
+            // A package's version is in the path of its archive.
+            Item::Debian(member) => lines += &format!(" {member:?}"),
+            Item::Node(Node::File(_, Content::Data(data))) => lines += &format!(" {data:?}"),
+            Item::Node(_) => {}
+        }
+        lines.push('\n');
+    }
+    stamp.text(&lines);
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! An image as a folder of this host, for running its programs natively.
+
+use super::config::{Content, Node};
+use super::debian::Member;
+use super::items::{self, CLibrary, Item};
+use super::programs;
+use crate::build::libc::Backend;
+use crate::build::stamp::Stamp;
+use crate::progress::Step;
+use crate::workspace::Workspace;
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+/// Builds the config `name` with a C library for Linux, and returns its root folder, below target/.
+pub fn build(workspace: &Workspace, name: &str, library: CLibrary) -> Result<PathBuf> {
+    let kind = match library {
+        CLibrary::Glibc => "glibc",
+        CLibrary::Relibc(Backend::Linux) => "relibc",
+        CLibrary::Relibc(Backend::Ochre) => bail!("a program cannot run on this host with Ochre's system calls"),
+    };
+    let config = programs::config(workspace, name)?;
+    let items = items::collect(workspace, &config, library, &mut BTreeMap::new())?;
+    let root = workspace.target_dir("root")?.join(format!("{name}-{kind}"));
+    let mut stamp = Stamp::new(&root);
+    items::stamp(&mut stamp, &config, &items)?;
+    if !stamp.is_fresh() {
+        let _step = Step::start(format!("unpacking the image {name} with {kind}"));
+        if root.exists() {
+            std::fs::remove_dir_all(&root).with_context(|| format!("cannot remove {}", root.display()))?;
+        }
+        std::fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
+        write(&root, &items)?;
+        stamp.save()?;
+    }
+    Ok(root)
+}
+
+fn write(root: &Path, items: &BTreeMap<String, Item>) -> Result<()> {
+    let names = items::names(items);
+    let mut first = BTreeMap::new();
+    for (path, item) in items {
+        let to = root.join(path);
+        one(&to, item, |part| match first.get(part) {
+            Some(other) => std::fs::hard_link(other, &to).map(|()| false),
+            None => {
+                if names[part] > 1 {
+                    first.insert(part.clone(), to.clone());
+                }
+                Ok(true)
+            }
+        })
+        .with_context(|| format!("cannot make /{path}"))?;
+    }
+    Ok(())
+}
+
+/// Makes one thing. `is_new` says whether a part has to be written, or has got a further name.
+fn one(to: &Path, item: &Item, is_new: impl FnOnce(&super::debian::Part) -> std::io::Result<bool>) -> Result<()> {
+    if let Some(parent) = to.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    let chmod = |mode: u32| std::fs::set_permissions(to, Permissions::from_mode(mode));
+    match item {
+        Item::Node(Node::Directory(mode)) => {
+            std::fs::create_dir_all(to)?;
+            chmod(*mode)?;
+        }
+        Item::Debian(Member::Directory(meta)) => {
+            std::fs::create_dir_all(to)?;
+            chmod(meta.mode)?;
+        }
+        Item::Node(Node::Link(target)) | Item::Debian(Member::Link(_, target)) => symlink(target, to)?,
+        Item::Node(Node::File(mode, Content::Data(data))) => {
+            std::fs::write(to, data)?;
+            chmod(*mode)?;
+        }
+        Item::Node(Node::File(mode, Content::Source(file))) | Item::Built(mode, file) => {
+            std::fs::copy(file, to)?;
+            chmod(*mode)?;
+        }
+        Item::Debian(Member::File(meta, part)) => {
+            if is_new(part)? {
+                std::io::copy(&mut part.open()?, &mut File::create(to)?)?;
+                chmod(meta.mode)?;
+            }
+        }
+        Item::Node(Node::File(_, Content::Debian(package, _))) => bail!("{package} was not fetched"),
+    }
+    Ok(())
+}
