@@ -1,4 +1,4 @@
-//! `ctype.h` in the C locale: functions, and the tables that compiled programs index directly.
+//! `ctype.h`: functions, and the tables that compiled programs index directly. Single bytes mean the same in C and in C.UTF-8.
 
 use core::ffi::{c_int, c_ushort};
 
@@ -97,17 +97,18 @@ static UPPER: [c_int; COUNT] = cases(true);
 static LOWER: [c_int; COUNT] = cases(false);
 
 /// A pointer to a table's entry for 0.
+#[derive(Clone, Copy)]
 #[repr(transparent)]
-struct Pointer<T>(#[allow(dead_code, reason = "read by programs, through its address")] *const T);
+pub(crate) struct Pointer<T>(pub(crate) *const T);
 // SAFETY: points into an immutable static.
 unsafe impl<T> Sync for Pointer<T> {}
 
-static CLASSES_AT: Pointer<c_ushort> = Pointer((&raw const CLASSES[ZERO]).cast());
-static UPPER_AT: Pointer<c_int> = Pointer((&raw const UPPER[ZERO]).cast());
-static LOWER_AT: Pointer<c_int> = Pointer((&raw const LOWER[ZERO]).cast());
+pub(crate) static CLASSES_AT: Pointer<c_ushort> = Pointer((&raw const CLASSES[ZERO]).cast());
+pub(crate) static UPPER_AT: Pointer<c_int> = Pointer((&raw const UPPER[ZERO]).cast());
+pub(crate) static LOWER_AT: Pointer<c_int> = Pointer((&raw const LOWER[ZERO]).cast());
 
 fn is(byte: c_int, class: u16) -> c_int {
-    match usize::try_from(byte + ZERO as c_int) {
+    match usize::try_from(byte.wrapping_add(ZERO as c_int)) {
         Ok(index) if index < COUNT => c_int::from(CLASSES[index] & class),
         _ => 0,
     }

@@ -56,6 +56,15 @@ unsafe fn find(name: &[u8]) -> Option<*mut *mut c_char> {
     None
 }
 
+/// A variable's value.
+///
+/// # Safety
+/// As `getenv`: the value is not changed while it is in use.
+pub(crate) unsafe fn value(name: &[u8]) -> Option<&'static [u8]> {
+    let at = find(name)?;
+    value_of(*at, name).map(|value| string::bytes(value))
+}
+
 /// The value in `entry` if it is for `name`.
 unsafe fn value_of(entry: *mut c_char, name: &[u8]) -> Option<*mut c_char> {
     for (index, &byte) in name.iter().enumerate() {

@@ -87,6 +87,8 @@ pub struct Thread {
     pub dlerror: *mut i8,
     /// The last such string returned, to be freed.
     pub dlerror_old: *mut i8,
+    /// The thread's own locale (`uselocale`); null: the global one.
+    pub locale: *const crate::locale::Locale,
     /// The signal mask the thread starts with.
     pub start_mask: u64,
     /// The platform's part.
@@ -124,6 +126,7 @@ impl Thread {
             prev: core::ptr::null_mut(),
             dlerror: core::ptr::null_mut(),
             dlerror_old: core::ptr::null_mut(),
+            locale: core::ptr::null(),
             start_mask: 0,
             platform: crate::sys::PerThread::new(),
             cache: UnsafeCell::new(Cache::new()),

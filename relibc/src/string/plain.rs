@@ -245,25 +245,15 @@ c_api! {
         }
     }
 
-    /// strcoll(3) in the C locale.
-    fn strcoll(a: *const c_char, b: *const c_char) -> c_int {
-        super::strcmp(a, b)
-    }
-
-    /// strxfrm(3) in the C locale.
-    fn strxfrm(to: *mut c_char, from: *const c_char, most: size_t) -> size_t {
+    /// strlcpy(3).
+    fn strlcpy(to: *mut c_char, from: *const c_char, room: size_t) -> size_t {
         let len = strlen(from);
-        if most > 0 {
-            let count = len.min(most - 1);
+        if room > 0 {
+            let count = len.min(room - 1);
             memcpy(to.cast(), from.cast(), count);
             *to.add(count) = 0;
         }
         len
-    }
-
-    /// strlcpy(3).
-    fn strlcpy(to: *mut c_char, from: *const c_char, room: size_t) -> size_t {
-        strxfrm(to, from, room)
     }
 
     /// basename(3), GNU's: the part behind the last slash, in place.
