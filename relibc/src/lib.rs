@@ -28,6 +28,8 @@ extern crate relibc_missing as _;
 mod macros;
 #[macro_use]
 pub mod va;
+#[macro_use]
+pub mod x87;
 
 #[path = "../ld/mod.rs"]
 pub mod ld;
@@ -43,6 +45,7 @@ pub mod errno;
 pub mod exit;
 #[cfg(test)]
 mod exports;
+pub mod error;
 pub mod fcntl;
 pub mod fnmatch;
 pub mod getopt;
@@ -54,6 +57,7 @@ pub mod math;
 pub mod mman;
 pub mod netdb;
 pub mod numbers;
+pub mod obstack;
 pub mod poll;
 pub mod process;
 pub mod pthread;
@@ -61,6 +65,7 @@ pub mod pwd;
 pub mod random;
 mod runtime;
 pub mod sched;
+pub mod search;
 pub mod setjmp;
 pub mod signal;
 pub mod socket;
@@ -72,6 +77,7 @@ pub mod stdio;
 pub mod stdlib;
 pub mod string;
 pub mod sysconf;
+pub mod syslog;
 pub mod tempfile;
 pub mod termios;
 pub mod thread;

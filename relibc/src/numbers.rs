@@ -3,6 +3,8 @@
 use crate::{errno, string};
 use core::ffi::{c_char, c_int, c_long, c_longlong, c_ulong, c_ulonglong, c_void};
 
+pub mod long;
+
 fn is_space(byte: u8) -> bool {
     byte == b' ' || (9..=13).contains(&byte)
 }
@@ -280,21 +282,33 @@ fn hexadecimal<F: Float>(text: &[u8]) -> Option<Read<F>> {
     Some(Read { value, len, range: !exact && value.is_tiny() })
 }
 
-/// `inf`, `infinity`, `nan`, `nan(…)`.
-fn word<F: Float>(text: &[u8]) -> Option<Read<F>> {
+/// What words stand for.
+#[derive(Clone, Copy, PartialEq)]
+enum Named {
+    Infinity,
+    Nan,
+}
+
+/// `inf`, `infinity`, `nan`, `nan(…)`: what it is, and its length.
+fn named(text: &[u8]) -> Option<(Named, usize)> {
     let starts = |word: &[u8]| text.len() >= word.len() && text[..word.len()].eq_ignore_ascii_case(word);
     if starts(b"infinity") {
-        return Some(Read { value: F::INFINITY, len: 8, range: false });
+        return Some((Named::Infinity, 8));
     }
     if starts(b"inf") {
-        return Some(Read { value: F::INFINITY, len: 3, range: false });
+        return Some((Named::Infinity, 3));
     }
     if !starts(b"nan") {
         return None;
     }
     let payload = text[3..].iter().skip(1).take_while(|&&byte| byte.is_ascii_alphanumeric() || byte == b'_').count();
     let closed = text.get(3) == Some(&b'(') && text.get(4 + payload) == Some(&b')');
-    Some(Read { value: F::NAN, len: if closed { payload + 5 } else { 3 }, range: false })
+    Some((Named::Nan, if closed { payload + 5 } else { 3 }))
+}
+
+fn word<F: Float>(text: &[u8]) -> Option<Read<F>> {
+    let (value, len) = named(text)?;
+    Some(Read { value: if value == Named::Infinity { F::INFINITY } else { F::NAN }, len, range: false })
 }
 
 unsafe fn float<F: Float>(text: *const c_char, end: *mut *mut c_char) -> F {

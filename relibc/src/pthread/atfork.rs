@@ -35,15 +35,19 @@ c_api! {
         registry::fork_prepare();
         exit::fork_prepare();
         list::fork_prepare();
+        // Before the heap's locks: the list of streams grows under its own.
+        let streams = crate::stdio::file::OPEN.lock();
         heap::fork_prepare();
         let thread = thread::current();
         let raw = sys::fork((*thread).tid.as_ptr());
         heap::fork_done();
         if raw == 0 {
             list::fork_child(thread);
+            crate::stdio::file::fork_child(&streams);
         } else {
             list::fork_parent();
         }
+        drop(streams);
         exit::fork_done();
         registry::fork_done();
         for entry in &handlers {

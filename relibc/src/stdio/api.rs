@@ -1,5 +1,6 @@
 //! The functions of `stdio.h` on streams.
 
+use super::backend::Backend;
 use super::file::{
     self, APPEND, EOF, ERROR, File, LINE, NO_READS, NO_WRITES, OPEN, PUTTING, UNBUFFERED, USER_BUF, with,
 };
@@ -23,7 +24,7 @@ impl Sink for File {
 }
 
 /// What a mode says: flags of open(2), flags of the stream.
-unsafe fn mode(text: *const c_char) -> Option<(c_int, c_int)> {
+pub(super) unsafe fn mode(text: *const c_char) -> Option<(c_int, c_int)> {
     let text = string::bytes(text);
     let plus = text.contains(&b'+');
     let (mut open, stream) = match text.first()? {
@@ -48,8 +49,16 @@ unsafe fn mode(text: *const c_char) -> Option<(c_int, c_int)> {
     Some((open, stream))
 }
 
+/// Opens a stream.
 pub(super) fn add(fd: c_int, flags: c_int) -> *mut File {
-    let file = Box::into_raw(Box::new(File::new(fd, flags)));
+    add_with(fd, flags, None)
+}
+
+/// Opens a stream on a descriptor or on something else.
+pub(super) fn add_with(fd: c_int, flags: c_int, backend: Option<Box<dyn Backend>>) -> *mut File {
+    let mut file = File::new(fd, flags);
+    file.backend = backend;
+    let file = Box::into_raw(Box::new(file));
     OPEN.lock().push(file);
     file
 }
@@ -122,6 +131,9 @@ c_api! {
         let reopened = with(file, |file| {
             file.flush();
             release_buffer(file);
+            if file.backend.is_some() {
+                file.raw_close();
+            }
             let fd = errno::int(sys::openat(libc::AT_FDCWD, path, open, 0o666));
             if fd < 0 {
                 sys::close(file.fd);
@@ -164,8 +176,7 @@ c_api! {
         let result = with(file, |file| {
             let flushed = file.flush();
             release_buffer(file);
-            let closed = errno::int(sys::close(file.fd));
-            file.fd = -1;
+            let closed = errno::int(file.raw_close());
             if flushed { closed } else { END }
         });
         if !file::all().contains(&file) {
@@ -332,6 +343,21 @@ c_api! {
         getdelim(line, room, c_int::from(b'\n'), file)
     }
 
+    /// fgetpos(3). The position is an offset, and a conversion state, which has nothing to say.
+    fn fgetpos(file: *mut File, to: *mut libc::fpos_t) -> c_int {
+        let at = ftello(file);
+        if at < 0 {
+            return END;
+        }
+        to.cast::<[u64; 2]>().write([at as u64, 0]);
+        0
+    }
+
+    /// fsetpos(3).
+    fn fsetpos(file: *mut File, from: *const libc::fpos_t) -> c_int {
+        fseeko(file, from.cast::<off_t>().read(), libc::SEEK_SET)
+    }
+
     /// fseeko(3).
     fn fseeko(file: *mut File, offset: off_t, whence: c_int) -> c_int {
         with(file, |file| {
@@ -340,7 +366,7 @@ c_api! {
             }
             let ahead = file.read_end.offset_from_unsigned(file.read_ptr) as off_t;
             let offset = if whence == libc::SEEK_CUR { offset - ahead } else { offset };
-            if errno::long(sys::lseek(file.fd, offset, whence)) < 0 {
+            if errno::long(file.raw_seek(offset, whence)) < 0 {
                 return END;
             }
             file.idle();
@@ -355,7 +381,7 @@ c_api! {
             if file.flags & PUTTING != 0 && !file.flush() {
                 return -1;
             }
-            let at = errno::long(sys::lseek(file.fd, 0, libc::SEEK_CUR)) as off_t;
+            let at = errno::long(file.raw_seek(0, libc::SEEK_CUR)) as off_t;
             if at < 0 { -1 } else { at - file.read_end.offset_from_unsigned(file.read_ptr) as off_t }
         })
     }
@@ -392,6 +418,11 @@ c_api! {
     /// setbuf(3).
     fn setbuf(file: *mut File, buffer: *mut c_char) {
         setvbuf(file, buffer, if buffer.is_null() { libc::_IONBF } else { libc::_IOFBF }, 8192);
+    }
+
+    /// setbuffer(3).
+    fn setbuffer(file: *mut File, buffer: *mut c_char, size: size_t) {
+        setvbuf(file, buffer, if buffer.is_null() { libc::_IONBF } else { libc::_IOFBF }, size);
     }
 
     /// setlinebuf(3).
@@ -460,6 +491,8 @@ c_api! {
 }
 
 c_alias! {
+    fn fgetpos64 = fgetpos[file: *mut File, to: *mut libc::fpos_t] -> c_int;
+    fn fsetpos64 = fsetpos[file: *mut File, from: *const libc::fpos_t] -> c_int;
     fn fopen64 = fopen[path: *const c_char, mode: *const c_char] -> *mut File;
     fn freopen64 = freopen[path: *const c_char, mode: *const c_char, file: *mut File] -> *mut File;
     fn fseeko64 = fseeko[file: *mut File, offset: off_t, whence: c_int] -> c_int;

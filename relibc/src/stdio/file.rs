@@ -4,8 +4,10 @@
 //! `write_end`, otherwise `__overflow` is called; so `write_end` stays at the buffer's start unless the stream is
 //! fully buffered. A stream is reading (`read_end` set), writing (flag `PUTTING`), or neither.
 
+use super::backend::Backend;
 use crate::lock::{Lock, RawLock};
 use crate::{errno, heap, sys, thread};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::ffi::{c_int, c_void};
 use core::ptr;
@@ -56,6 +58,8 @@ pub struct File {
     depth: usize,
     /// The process at the other end of a stream of `popen`.
     pub(super) pid: c_int,
+    /// What is read and written instead of a descriptor.
+    pub(super) backend: Option<Box<dyn Backend>>,
 }
 
 const _: () = assert!(core::mem::offset_of!(File, fd) == 112 && core::mem::offset_of!(File, lock) == 216);
@@ -82,6 +86,40 @@ impl File {
             owner: 0,
             depth: 0,
             pid: 0,
+            backend: None,
+        }
+    }
+
+    /// Reads from what the stream stands on; a count or a negated errno.
+    unsafe fn raw_read(&mut self, to: *mut u8, len: usize) -> isize {
+        match &mut self.backend {
+            Some(backend) => backend.read(to, len),
+            None => sys::read(self.fd, to.cast::<c_void>(), len),
+        }
+    }
+
+    /// Writes to what the stream stands on; a count or a negated errno.
+    unsafe fn raw_write(&mut self, from: *const u8, len: usize) -> isize {
+        match &mut self.backend {
+            Some(backend) => backend.write(from, len),
+            None => sys::write(self.fd, from.cast(), len),
+        }
+    }
+
+    /// Moves in what the stream stands on; the new position or a negated errno.
+    pub(super) unsafe fn raw_seek(&mut self, offset: i64, whence: c_int) -> isize {
+        match &mut self.backend {
+            Some(backend) => backend.seek(offset, whence),
+            None => sys::lseek(self.fd, offset, whence),
+        }
+    }
+
+    /// Closes what the stream stands on; 0 or a negated errno.
+    pub(super) unsafe fn raw_close(&mut self) -> isize {
+        let fd = core::mem::replace(&mut self.fd, -1);
+        match self.backend.take() {
+            Some(mut backend) => backend.close(),
+            None => sys::close(fd),
         }
     }
 
@@ -99,7 +137,7 @@ impl File {
         } else {
             self.buf_base = block;
             self.buf_end = block.add(BUFFER + PUSHBACK);
-            if self.flags & LINE == 0 && crate::unistd::isatty(self.fd) != 0 {
+            if self.flags & LINE == 0 && self.backend.is_none() && crate::unistd::isatty(self.fd) != 0 {
                 self.flags |= LINE;
             }
         }
@@ -116,9 +154,12 @@ impl File {
 
     unsafe fn write_out(&mut self, mut from: *const u8, mut len: usize) -> bool {
         while len > 0 {
-            let raw = sys::write(self.fd, from.cast(), len);
-            if raw < 0 {
-                errno::set(-raw as c_int);
+            let raw = self.raw_write(from, len);
+            // A cookie that takes less than it was given has failed.
+            if raw < 0 || self.backend.is_some() && raw as usize != len {
+                if raw < 0 {
+                    errno::set(-raw as c_int);
+                }
                 self.flags |= ERROR;
                 return false;
             }
@@ -138,7 +179,7 @@ impl File {
         }
         let ahead = self.read_end.offset_from_unsigned(self.read_ptr);
         if ahead > 0 {
-            let raw = sys::lseek(self.fd, -(ahead as i64), libc::SEEK_CUR);
+            let raw = self.raw_seek(-(ahead as i64), libc::SEEK_CUR);
             if raw < 0 {
                 return true; // A pipe or terminal keeps what was read.
             }
@@ -203,7 +244,7 @@ impl File {
         }
         let whole = self.buf_end.offset_from_unsigned(self.buf_base);
         let start = if whole > 2 * PUSHBACK { self.buf_base.add(PUSHBACK) } else { self.buf_base };
-        let raw = sys::read(self.fd, start.cast::<c_void>(), self.buf_end.offset_from_unsigned(start));
+        let raw = self.raw_read(start, self.buf_end.offset_from_unsigned(start));
         (self.read_base, self.read_ptr, self.read_end) = (start, start, start);
         if raw <= 0 {
             if raw < 0 {
@@ -264,7 +305,7 @@ pub static mut stdout: *mut File = &raw mut STDOUT;
 pub static mut stderr: *mut File = &raw mut STDERR;
 
 /// Streams the program opened.
-pub(super) static OPEN: Lock<Vec<*mut File>> = Lock::new(Vec::new());
+pub static OPEN: Lock<Vec<*mut File>> = Lock::new(Vec::new());
 
 /// Takes a stream's lock, which its holder may take again.
 pub(super) unsafe fn lock(file: *mut File) {
@@ -310,5 +351,17 @@ pub unsafe fn flush_at_exit() {
         if owner == 0 || owner == thread::current().addr() {
             with(file, |file| file.flush());
         }
+    }
+}
+
+/// Frees every stream's lock in a child of `fork`: threads that held them are not there.
+///
+/// # Safety
+/// Called by the only thread, with [`OPEN`] locked.
+pub unsafe fn fork_child(open: &[*mut File]) {
+    for &file in open.iter().chain(&[&raw mut STDIN, &raw mut STDOUT, &raw mut STDERR]) {
+        (*file).lock = RawLock::new();
+        (*file).owner = 0;
+        (*file).depth = 0;
     }
 }
