@@ -184,6 +184,7 @@ fn start(space: Arc<Space>, entry: usize, module: Arc<MemoryObject>) -> ochre_ab
         limits: process::default_limits(),
         pgid: 0,
         sid: 0,
+        program: Arc::default(),
     };
     let first = Process::new(pid, space, handles, from)?;
     first.signals.start(&first, 0)?;

@@ -28,6 +28,7 @@ mod crash;
 mod fd;
 pub mod file;
 mod io;
+mod load;
 mod log;
 mod mm;
 pub mod namespace;
@@ -35,6 +36,7 @@ mod open;
 pub mod port;
 mod power;
 pub mod process;
+pub mod program;
 pub mod readiness;
 pub mod sched;
 pub mod scheme_handle;
@@ -69,6 +71,7 @@ impl Kernel for Ochre {
         hal::cpu::start_others();
         mm::time_page::set_cpu_count(hal::cpu::count());
         schemes::init(info);
+        load::init();
         hal::log!(Level::Info, "Ochre: {} CPUs, booted by {}", hal::cpu::count(), info.loader);
         if info.cmdline.split_ascii_whitespace().any(|word| word == "ochre.fault") {
             // What `cargo xtask test` boots to see a kernel fault reported.

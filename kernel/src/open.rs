@@ -11,7 +11,7 @@ use crate::user::{self, UserSlice};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_abi::call::{self as abi, CallArgs, PathPair, Window};
-use ochre_abi::file::{O_ACCMODE, O_APPEND, O_CLOEXEC, O_NONBLOCK, O_PATH, O_RDONLY};
+use ochre_abi::file::{O_CLOEXEC, O_PATH, O_RDONLY};
 use ochre_abi::{Errno, Result};
 use ochre_logic::path;
 
@@ -104,9 +104,8 @@ pub fn open(me: &Arc<Thread>, dirfd: i32, given: &[u8], flags: u32, mode: u32) -
         let resolved = resolve(me, dirfd, &given)?;
         match resolved.server {
             Server::Kernel(scheme) => {
-                let object = scheme.open(me, &resolved.rest, flags)?;
-                let kept = flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_PATH);
-                return Ok(File::with_path(object, kept, path::normalize(&resolved.whole).into_boxed_slice()));
+                let whole = path::normalize(&resolved.whole).into_boxed_slice();
+                return scheme.open_file(me, &resolved.rest, flags, whole);
             }
             Server::Port(port) => {
                 let what = Call {
@@ -147,7 +146,7 @@ pub fn path_call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         let port = match resolved.server {
             Server::Kernel(scheme) => {
                 // Kernel schemes know no operations on paths but those that work on what the path opens.
-                let object = scheme.open(me, &resolved.rest, O_RDONLY)?;
+                let object = scheme.open(me, &resolved.rest, O_RDONLY | O_PATH)?;
                 if op == abi::OP_ACCESS {
                     return Ok(0);
                 }

@@ -3,6 +3,7 @@
 use crate::file::File;
 use crate::mm::space::{Space, SpaceFile};
 use crate::namespace::Namespace;
+use crate::program::Program;
 use crate::readiness::Readiness;
 use crate::signal::{self, ProcessSignals};
 use crate::thread::{KILLED, Thread};
@@ -63,6 +64,9 @@ pub struct Process {
     /// CPU time of threads that have ended, in ns.
     past_run_ns: AtomicU64,
     children_run_ns: AtomicU64,
+    /// When it was made, ns since boot.
+    pub started: u64,
+    program: SpinLock<Arc<Program>>,
 }
 
 struct Threads {
@@ -94,6 +98,27 @@ pub(crate) enum Change {
 
 static PROCESSES: SpinLock<BTreeMap<u32, Arc<Process>>> = SpinLock::new(BTreeMap::new());
 static IDS: SpinLock<(u32, BTreeSet<u32>)> = SpinLock::new((1, BTreeSet::new()));
+
+/// CPU time of processes that have ended, ns.
+static PAST_RUN_NS: AtomicU64 = AtomicU64::new(0);
+/// Processes made so far.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// CPU time of all processes since boot, ns: those there are, and those that have ended.
+pub fn total_run_ns() -> u64 {
+    let alive: u64 = all().iter().filter(|process| process.is_alive()).map(|process| process.run_ns()).sum();
+    PAST_RUN_NS.load(Relaxed) + alive
+}
+
+/// Processes made since boot.
+pub fn made() -> u64 {
+    MADE.load(Relaxed)
+}
+
+/// The id that was given last.
+pub fn last_id() -> u32 {
+    IDS.lock().0.saturating_sub(1)
+}
 
 /// A new process or thread id; EAGAIN if too many exist.
 pub(crate) fn allocate_id() -> Result<u32> {
@@ -135,6 +160,7 @@ pub(crate) struct Inherited {
     pub limits: [abi::Rlimit; RESOURCES],
     pub pgid: u32,
     pub sid: u32,
+    pub program: Arc<Program>,
 }
 
 impl Process {
@@ -170,11 +196,14 @@ impl Process {
             reflect: AtomicU64::new(0),
             past_run_ns: AtomicU64::new(0),
             children_run_ns: AtomicU64::new(0),
+            started: hal::time::now(),
+            program: SpinLock::new(from.program),
         });
         if let Some(parent) = from.parent.upgrade() {
             parent.family.lock().children.push(process.clone());
         }
         PROCESSES.lock().insert(pid, process.clone());
+        MADE.fetch_add(1, Relaxed);
         Ok(process)
     }
 
@@ -189,7 +218,19 @@ impl Process {
             limits: *self.limits.lock(),
             pgid: self.pgid(),
             sid: self.sid(),
+            program: self.program(),
         }
+    }
+
+    /// What it runs.
+    pub fn program(&self) -> Arc<Program> {
+        self.program.lock().clone()
+    }
+
+    /// Another program from here on; what the old one's file held is given up without the lock.
+    fn set_program(&self, program: Program) {
+        let old = core::mem::replace(&mut *self.program.lock(), Arc::new(program));
+        drop(old);
     }
 
     /// The open file at `fd`; EBADF.
@@ -263,6 +304,24 @@ impl Process {
     /// A soft limit (abi::process::RLIMIT_*).
     pub fn limit(&self, resource: usize) -> u64 {
         self.limits.lock().get(resource).map_or(abi::RLIM_INFINITY, |l| l.current)
+    }
+
+    /// Soft and hard limit; none beyond [`RESOURCES`].
+    pub fn limit_pair(&self, resource: usize) -> abi::Rlimit {
+        let none = abi::Rlimit { current: abi::RLIM_INFINITY, max: abi::RLIM_INFINITY };
+        self.limits.lock().get(resource).copied().unwrap_or(none)
+    }
+
+    /// The status word of wait(2) that its end will be told as; 0 while it lives.
+    pub fn wait_status(&self) -> u32 {
+        match *self.state.lock() {
+            State::Zombie(status) => match exit_code(status) {
+                (CLD_EXITED, code) => (code as u32) << 8,
+                (CLD_DUMPED, signal) => signal as u32 | 0x80,
+                (_, signal) => signal as u32,
+            },
+            _ => 0,
+        }
     }
 
     /// User and group ids.
@@ -421,6 +480,8 @@ impl Process {
         let cwd = self.cwd.lock().take();
         drop(cwd);
         self.set_namespace(Namespace::null());
+        self.set_program(Program::default());
+        PAST_RUN_NS.fetch_add(self.past_run_ns.load(Relaxed), Relaxed);
         self.space().clear();
         // Orphans have no parent from now on; those that have ended already are forgotten.
         let children = core::mem::take(&mut self.family.lock().children);
@@ -643,6 +704,7 @@ pub fn process_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let space_file = parent.file(args.space)?;
     let space = space_file.object::<SpaceFile>().ok_or(Errno::EINVAL)?.take()?;
     let mut from = parent.heritage();
+    from.program = Arc::new(Program::new(parent, args.start.program));
     if args.cwd >= 0 {
         from.cwd = Some(parent.file(args.cwd)?);
     }
@@ -727,6 +789,7 @@ pub fn space_exec(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let space = space_file.object::<SpaceFile>().ok_or(Errno::EINVAL)?.take()?;
     drop(space_file);
     let context = hal::context::Context::new_user(&regs, 0, space.table()).ok_or(Errno::ENOMEM)?;
+    let program = Program::new(process, args.program);
     process.become_alone(me)?;
     let clear = me.clear_tid.swap(0, Relaxed);
     if clear != 0 && crate::user::write(clear, &0u32).is_ok() {
@@ -737,6 +800,7 @@ pub fn space_exec(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let closed = process.handles.lock().remove_where(|_, entry| entry.close_on_exec);
     drop(closed);
     let old = process.replace_space(space);
+    process.set_program(program);
     process.reflect.store(0, Relaxed);
     process.signals.exec(process, args.sigignore)?;
     let thread = Thread::new(process, process.pid, context, args.name);

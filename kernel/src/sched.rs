@@ -214,6 +214,12 @@ fn switch(next: Arc<Thread>, now: u64) -> Result<(), Arc<Thread>> {
     }
 }
 
+/// Threads that run or wait for a CPU, as far as can be told without locks.
+pub(crate) fn runnable() -> usize {
+    let idle = IDLE_CPUS.load(Relaxed);
+    (0..cpu::count()).map(|n| CPUS.of(n).waiting.load(Relaxed) + usize::from(idle & (1 << n) == 0)).sum()
+}
+
 fn account(old: Option<&Arc<Thread>>, now: u64) {
     if let Some(old) = old {
         let ran = now.saturating_sub(old.sched.started.swap(now, Relaxed));

@@ -223,6 +223,8 @@ impl ProcessSignals {
     pub(crate) fn fork_from(&self, process: &Process, parent: &ProcessSignals) -> Result<()> {
         let flags = offset_of!(ProcessPage, flags);
         self.page.atomic_u32(flags).store(parent.page.atomic_u32(flags).load(SeqCst), SeqCst);
+        let caught = word!(parent.page, ProcessPage, caught).load(Relaxed);
+        word!(self.page, ProcessPage, caught).store(caught, Relaxed);
         self.trampoline.store(parent.trampoline.load(Relaxed), Relaxed);
         self.start(process, parent.ignored())
     }
@@ -230,12 +232,18 @@ impl ProcessSignals {
     pub(crate) fn exec(&self, process: &Process, ignored: u64) -> Result<()> {
         self.trampoline.store(0, Relaxed);
         self.page.atomic_u32(offset_of!(ProcessPage, flags)).store(0, SeqCst);
+        word!(self.page, ProcessPage, caught).store(0, Relaxed);
         self.start(process, ignored)
     }
 
     /// Signals pending for the process.
     pub fn pending(&self) -> u64 {
         self.pending.set.load(SeqCst)
+    }
+
+    /// Signals that do nothing; what a handler is set for (the process's own word).
+    pub fn dispositions(&self) -> (u64, u64) {
+        (self.ignored(), word!(self.page, ProcessPage, caught).load(Relaxed))
     }
 
     fn ignored(&self) -> u64 {

@@ -74,7 +74,7 @@ static TABLE: [Handler; COUNT] = table! {
     PIPE => io::pipe::pipe, SOCKETPAIR => io::socket::socketpair, SENDMSG => io::socket::sendmsg,
     RECVMSG => io::socket::recvmsg, SHUTDOWN => io::socket::shutdown, SOCKET_OPTION => io::socket::socket_option,
     NS_BIND => namespace::ns_bind, NS_RESTRICT => namespace::ns_restrict, ENTROPY => power::entropy, LOG => log::log,
-    POWER => power::power,
+    POWER => power::power, HOSTNAME => power::hostname,
 };
 
 /// A `syscall` instruction.

@@ -231,6 +231,11 @@ fn cpu_mask() -> u64 {
     }
 }
 
+/// The CPUs that a thread may run on, of those there are.
+pub(crate) fn affinity_of(thread: &Thread) -> u64 {
+    thread.sched.affinity.load(Relaxed) & cpu_mask()
+}
+
 /// SET_AFFINITY.
 pub fn set_affinity(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let thread = crate::process::own_thread(me, a[0])?;
@@ -250,7 +255,7 @@ pub fn set_affinity(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 /// GET_AFFINITY.
 pub fn get_affinity(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let thread = crate::process::own_thread(me, a[0])?;
-    Ok((thread.sched.affinity.load(Relaxed) & cpu_mask()) as usize)
+    Ok(affinity_of(&thread) as usize)
 }
 
 /// SET_PRIORITY.

@@ -14,6 +14,22 @@ pub struct StartArgs {
     pub sigmask: u64,
     /// Signals ignored at first.
     pub sigignore: u64,
+    /// What is told of the program (/proc/PID/exe, cmdline, environ, auxv).
+    pub program: ProgramInfo,
+}
+
+/// Where a program comes from and where its initial stack has what it was given. Only for listings: nothing else depends on it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct ProgramInfo {
+    /// 1 + a descriptor of the program's file, or 0: unknown.
+    pub file: u64,
+    /// Start and end of the argument strings, each with its NUL.
+    pub args: [u64; 2],
+    /// The same of the environment's strings.
+    pub env: [u64; 2],
+    /// The same of the auxiliary vector.
+    pub auxv: [u64; 2],
 }
 
 /// Argument of PROCESS_CREATE.

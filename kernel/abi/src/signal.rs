@@ -116,6 +116,8 @@ pub struct ProcessPage {
     pub pid: AtomicU32,
     /// `PROCESS_FLAG_` bits; the process's own word.
     pub flags: AtomicU32,
+    /// Signals that have a handler; only for listings.
+    pub caught: AtomicU64,
 }
 
 /// [`ProcessPage::flags`]: ended children are forgotten at once (SIGCHLD is SIG_IGN, or SA_NOCLDWAIT).

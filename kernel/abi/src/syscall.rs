@@ -147,10 +147,13 @@ syscalls! {
     124 ENTROPY "`(buffer, len ≤ 256) -> bytes`: from the CPU's generator and timing jitter; the seed of rand."
     125 LOG "`(level, text, len)`: a line of the kernel log."
     126 POWER "`(what, status)`: power off, reboot, or leave the VM with a status; needs RIGHT_POWER."
+
+    // Processes, continued
+    140 HOSTNAME "`(buffer, len ≤ 64, set) -> bytes`: the machine's name, read, or set from the buffer; setting needs RIGHT_NAMESPACE."
 }
 
 /// One more than the greatest native number.
-pub const END: u64 = BASE + 127;
+pub const END: u64 = BASE + 160;
 
 /// [`REPLY_RECEIVE`]: do not wait for requests.
 pub const RECEIVE_NOWAIT: u64 = 1;

@@ -26,6 +26,7 @@ pub mod object_file;
 mod object_io;
 mod object_syscalls;
 pub mod pager;
+mod peek;
 mod protect;
 mod remap;
 pub mod space;

@@ -11,17 +11,29 @@ mod sys;
 mod text;
 mod time;
 
-use crate::file::Object;
+use crate::file::{File, Object};
 use crate::thread::Thread;
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use hal::BootInfo;
 use ochre_abi::Result;
+use ochre_abi::file::{O_ACCMODE, O_APPEND, O_NONBLOCK, O_PATH};
 use ochre_hal as hal;
 
 /// A scheme that the kernel serves itself.
 pub trait KernelScheme: Sync {
     /// Opens `path`, which is below the scheme's root and without a leading '/'. ENOENT: there is no such thing; others by scheme.
     fn open(&self, me: &Arc<Thread>, path: &[u8], flags: u32) -> Result<Arc<dyn Object>>;
+
+    /// The open file for `path`; `whole` is the absolute path it is opened under. A scheme may know it under another name.
+    fn open_file(&self, me: &Arc<Thread>, path: &[u8], flags: u32, whole: Box<[u8]>) -> Result<Arc<File>> {
+        Ok(File::with_path(self.open(me, path, flags)?, kept_flags(flags), whole))
+    }
+}
+
+/// The flags of an open that stay with the open file.
+fn kept_flags(flags: u32) -> u32 {
+    flags & (O_ACCMODE | O_NONBLOCK | O_APPEND | O_PATH)
 }
 
 /// By name, in alphabetical order.

@@ -30,6 +30,7 @@ const FILES: &[(&str, fn(&mut String))] = &[
     ("context", threads),
     ("counters", totals),
     ("cpu", cpus),
+    ("hostname", hostname),
     ("memory", memory),
     ("process", processes),
     ("scheme", schemes),
@@ -82,6 +83,10 @@ fn boot(text: &mut String) {
             let _ = writeln!(text, "framebuffer_{name} {position} {size}");
         }
     }
+}
+
+fn hostname(text: &mut String) {
+    let _ = writeln!(text, "{}", String::from_utf8_lossy(&crate::power::host_name()));
 }
 
 fn uname(text: &mut String) {
@@ -226,8 +231,20 @@ fn totals(text: &mut String) {
 
 /// `name value` lines: totals first, then `cpuN.name value`.
 fn counters(text: &mut String) {
+    let all = process::all();
+    let running = crate::sched::runnable();
     let _ = writeln!(text, "uptime_ns {}", hal::time::now());
-    let _ = writeln!(text, "processes {}", process::all().len());
+    let _ = writeln!(text, "realtime_ns {}", hal::time::now().wrapping_add(crate::mm::time_page::realtime_offset()));
+    let _ = writeln!(text, "run_ns {}", process::total_run_ns());
+    let _ = writeln!(text, "cpus {}", cpu::count());
+    let _ = writeln!(text, "processes {}", all.len());
+    let _ = writeln!(text, "threads {}", all.iter().map(|process| process.threads().len()).sum::<usize>());
+    let _ = writeln!(text, "running {running}");
+    let _ = writeln!(text, "forks {}", process::made());
+    let _ = writeln!(text, "last_pid {}", process::last_id());
+    for (minutes, average) in ["load_1", "load_5", "load_15"].into_iter().zip(crate::load::averages()) {
+        let _ = writeln!(text, "{minutes} {average}");
+    }
     totals(text);
     for (n, one) in (0..cpu::count()).map(counters_of).enumerate() {
         for (name, value) in one {

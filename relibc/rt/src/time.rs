@@ -53,6 +53,19 @@ pub(crate) fn layout_seed() -> u64 {
     unsafe { &*core::ptr::with_exposed_provenance::<TimePage>(TIME_PAGE) }.layout_seed.load(Relaxed)
 }
 
+/// A random number that is the same in all processes until the next boot, and no part of an address: what names the boot.
+pub fn boot_seed() -> u64 {
+    // Multiplied by an odd constant and folded, so that it does not show where programs lie.
+    let mixed = layout_seed().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed ^ mixed >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 24
+}
+
+/// Rate of the time-stamp counter in kHz; 0 if it is not known.
+pub fn tsc_khz() -> u64 {
+    let scale = scale();
+    (1_000_000u128 << (scale.shift & 63)).checked_div(u128::from(scale.mult)).unwrap_or(0) as u64
+}
+
 /// Nanoseconds since boot (CLOCK_MONOTONIC).
 pub fn monotonic() -> u64 {
     // SAFETY: reads a counter; the kernel leaves RDTSC to user code.

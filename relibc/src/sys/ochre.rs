@@ -316,6 +316,7 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_recvmsg => sockets::recvmsg,
 
         SYS_uname => system::uname,
+        SYS_sethostname => system::sethostname,
         SYS_sysinfo => system::sysinfo,
         SYS_getrandom => system::getrandom,
         SYS_prlimit64 => system::prlimit,

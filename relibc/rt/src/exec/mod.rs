@@ -18,7 +18,7 @@ use core::iter::once;
 use ochre_abi::file::{AT_FDCWD, O_CLOEXEC, O_EXEC, O_RDONLY};
 use ochre_abi::layout::{PAGE_SIZE, USER_END};
 use ochre_abi::memory::{MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};
-use ochre_abi::process::{FdPair, PROCESS_INHERIT_FDS, ProcessArgs, RIGHTS_ALL, StartArgs};
+use ochre_abi::process::{FdPair, PROCESS_INHERIT_FDS, ProcessArgs, ProgramInfo, RIGHTS_ALL, StartArgs};
 use ochre_abi::{Errno, Result};
 use script::{LINE_MAX, NESTING_MAX};
 use stack::{Aux, Plan};
@@ -47,6 +47,10 @@ pub struct Image {
     pub stack: u64,
     /// The file's name without directories, cut at 15 bytes, NUL-padded.
     pub name: [u8; 16],
+    /// The program's file; close-on-exec, so that it is gone once the program runs.
+    pub file: OwnedFd,
+    /// Where its stack has what, for listings.
+    pub info: ProgramInfo,
 }
 
 /// Opens a program file relative to `dirfd`. EACCES if it may not be run.
@@ -99,7 +103,7 @@ pub fn load_file<'a>(file: OwnedFd, path: &'a [u8], argv: impl Strings<'a>, envp
     let missing = (!scripted && argv.clone().next().is_none()).then_some(&b""[..]);
     let argv =
         words.chain(scripted.then_some(path)).chain(missing).chain(argv.skip(usize::from(scripted)).map(shorter));
-    build(&file, first, len, path, argv, envp.map(shorter))
+    build(file, first, len, path, argv, envp.map(shorter))
 }
 
 /// Lets lists of different lifetimes stand in one.
@@ -108,7 +112,7 @@ fn shorter<'s, 'l: 's>(string: &'l [u8]) -> &'s [u8] {
 }
 
 fn build<'a>(
-    file: &OwnedFd,
+    file: OwnedFd,
     mut first: PageBuffer,
     len: usize,
     path: &[u8],
@@ -125,15 +129,15 @@ fn build<'a>(
     let space = OwnedFd::new(syscall::space_create(O_CLOEXEC)?);
     let (mapped, interpreter) = {
         let head = first.get(..len).ok_or(Errno::EIO)?;
-        let program = map::program(file, head, &mut spare)?;
-        let mapped = map::image(&space, file, &program, PROGRAM_BASE + pages(seed, IMAGE_RANDOM_PAGES))?;
+        let program = map::program(&file, head, &mut spare)?;
+        let mapped = map::image(&space, &file, &program, PROGRAM_BASE + pages(seed, IMAGE_RANDOM_PAGES))?;
         (mapped, program.interpreter)
     };
     let mut entry = mapped.entry;
     let mut base = 0;
     if let Some((offset, len)) = interpreter {
         let path = spare.get_mut(..len).ok_or(Errno::ENOEXEC)?;
-        map::read_exactly(file, path, offset)?;
+        map::read_exactly(&file, path, offset)?;
         if path.last() != Some(&0) {
             return Err(Errno::ENOEXEC);
         }
@@ -161,18 +165,19 @@ fn build<'a>(
     };
     aux.random.copy_from_slice(random.first_chunk::<16>().unwrap_or(&[0; 16]));
     let size = plan.size();
-    let fill = |buffer: &mut [u8]| -> Result<u64> {
-        let pointer = plan.write(buffer, top, argv, envp, path, &aux)?;
+    let fill = |buffer: &mut [u8]| -> Result<stack::Written> {
+        let written = plan.write(buffer, top, argv, envp, path, &aux)?;
         map::write(&space, top - size as u64, buffer)?;
-        Ok(pointer)
+        Ok(written)
     };
-    let stack = if size <= SMALL_STACK {
+    let written = if size <= SMALL_STACK {
         let mut buffer = [0; SMALL_STACK];
         fill(buffer.get_mut(..size).ok_or(Errno::EIO)?)?
     } else {
         fill(Scratch::new(size)?.bytes())?
     };
-    Ok(Image { space, entry, stack, name: name(path) })
+    let info = ProgramInfo { file: file.get() as u64 + 1, ..written.info };
+    Ok(Image { space, entry, stack: written.pointer, name: name(path), file, info })
 }
 
 /// The last component of a path, cut at 15 bytes.
@@ -243,7 +248,7 @@ pub unsafe fn enter(image: &Image, sigmask: u64, sigignore: u64) -> Errno {
 
 impl Image {
     fn start(&self, sigmask: u64, sigignore: u64) -> StartArgs {
-        StartArgs { entry: self.entry, stack: self.stack, name: self.name, sigmask, sigignore }
+        StartArgs { entry: self.entry, stack: self.stack, name: self.name, sigmask, sigignore, program: self.info }
     }
 }
 

@@ -5,7 +5,7 @@
 //! 16-byte-aligned stack pointer. Pure. Source: System V ABI AMD64 3.4, Linux's `create_elf_tables`.
 
 use super::strings::Strings;
-use ochre_abi::process::Credentials;
+use ochre_abi::process::{Credentials, ProgramInfo};
 use ochre_abi::{Errno, Result};
 
 /// The greatest size of strings and pointers together: a quarter of the stack, as on Linux.
@@ -59,6 +59,15 @@ pub struct Plan {
     size: usize,
 }
 
+/// A stack that is filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The initial stack pointer.
+    pub pointer: u64,
+    /// Where arguments, environment and auxiliary vector are; no file.
+    pub info: ProgramInfo,
+}
+
 impl Plan {
     /// Measures. E2BIG if a string or all of it together is too long.
     pub fn new<'a>(argv: impl Strings<'a>, envp: impl Strings<'a>, filename: &[u8]) -> Result<Self> {
@@ -101,7 +110,7 @@ impl Plan {
         envp: impl Strings<'a>,
         filename: &[u8],
         aux: &Aux,
-    ) -> Result<u64> {
+    ) -> Result<Written> {
         let bottom = top.checked_sub(out.len() as u64).ok_or(Errno::EINVAL)?;
         let strings = out.len().checked_sub(WORD + self.strings).ok_or(Errno::EINVAL)?;
         let platform = strings.checked_sub(PLATFORM.len()).ok_or(Errno::EINVAL)?;
@@ -113,8 +122,13 @@ impl Plan {
         writer.bytes(platform, PLATFORM)?;
         writer.bytes(random, &aux.random)?;
         writer.word(self.argc as u64)?;
+        let mut info = ProgramInfo { args: [bottom + strings as u64; 2], ..ProgramInfo::default() };
         writer.list(argv, self.argc)?;
+        info.args[1] = bottom + writer.strings as u64;
+        info.env[0] = info.args[1];
         writer.list(envp, self.envc)?;
+        info.env[1] = bottom + writer.strings as u64;
+        info.auxv[0] = bottom + writer.words as u64;
         let filename_at = writer.string(filename)?;
         let credentials = &aux.credentials;
         let secure = credentials.ruid != credentials.euid || credentials.rgid != credentials.egid;
@@ -144,7 +158,8 @@ impl Plan {
             writer.word(kind)?;
             writer.word(value)?;
         }
-        Ok(bottom + pointer as u64)
+        info.auxv[1] = bottom + writer.words as u64;
+        Ok(Written { pointer: bottom + pointer as u64, info })
     }
 }
 
@@ -219,8 +234,13 @@ mod tests {
         let (argv, envp) = (argv.iter().map(Vec::as_slice), envp.iter().map(Vec::as_slice));
         let plan = Plan::new(argv.clone(), envp.clone(), b"/bin/x").unwrap();
         let mut out = vec![0; plan.size()];
-        let pointer = plan.write(&mut out, TOP, argv, envp, b"/bin/x", aux).unwrap();
-        (Stack(out), pointer)
+        let written = plan.write(&mut out, TOP, argv.clone(), envp.clone(), b"/bin/x", aux).unwrap();
+        let bytes = |strings: &mut dyn Iterator<Item = &[u8]>| strings.map(|s| s.len() as u64 + 1).sum::<u64>();
+        let info = written.info;
+        assert_eq!(info.args[1] - info.args[0], bytes(&mut argv.clone()));
+        assert_eq!(info.env[1] - info.env[0], bytes(&mut envp.clone()));
+        assert_eq!(info.auxv[1] - info.auxv[0], 16 * AUX_ENTRIES as u64);
+        (Stack(out), written.pointer)
     }
 
     proptest! {

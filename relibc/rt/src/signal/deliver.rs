@@ -105,7 +105,7 @@ fn default_action(signal: u32) {
         // SIGSTOP is the kernel's to act on, and the value says which signal the parent is told; that cannot fail for the process itself.
         Effect::Stop => {
             let info = SigInfo { signal: SIGSTOP, code: SI_QUEUE, value: signal.into(), ..SigInfo::default() };
-            drop(syscall::sigqueue(syscall::getpid(), 0, SIGSTOP, &info));
+            let _ = syscall::sigqueue(syscall::getpid(), 0, SIGSTOP, &info);
         }
         Effect::End => syscall::exit(EXIT_SIGNAL | u64::from(signal)),
         Effect::Core => syscall::exit(EXIT_SIGNAL | EXIT_CORE | u64::from(signal)),

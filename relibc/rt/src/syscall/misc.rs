@@ -28,3 +28,13 @@ pub fn log(level: u64, line: &[u8]) -> Result<()> {
 pub fn power(what: u64, status: u64) -> Result<()> {
     unit(sys!(POWER, what, status))
 }
+
+/// The machine's name; its length. ERANGE if it does not fit.
+pub fn hostname(buffer: &mut [u8]) -> Result<usize> {
+    sys!(HOSTNAME, buffer.as_mut_ptr(), buffer.len(), 0)
+}
+
+/// Names the machine: at most 64 bytes (EINVAL). Needs RIGHT_NAMESPACE.
+pub fn set_hostname(name: &[u8]) -> Result<()> {
+    unit(sys!(HOSTNAME, name.as_ptr(), name.len(), 1))
+}

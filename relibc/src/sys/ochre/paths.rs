@@ -19,12 +19,11 @@ const MODE_BITS: usize = 0o7777;
 /// Permissions that new files do not get. A new program starts with this value.
 static UMASK: AtomicU32 = AtomicU32::new(0o022);
 
-/// A path argument. Two names under /proc that Rust and C programs read at their start stand for what Ochre has elsewhere.
+/// A path argument. /proc/self/exe is known here, so that it works without /proc too.
 pub unsafe fn path<'a>(pointer: usize) -> Result<&'a [u8]> {
     let path = string(pointer)?;
     match path {
         b"/proc/self/exe" => Ok(start::program()),
-        b"/proc/self/maps" => Ok(b"/scheme/proc/self/maps"),
         _ => Ok(path),
     }
 }
@@ -177,7 +176,10 @@ pub unsafe fn readlinkat(a: Args) -> Result {
         let mut full = [0; PATH_LEN_MAX];
         let len = syscall::fd_path(fd, &mut full)
             .map_err(|error| if error == Errno::EBADF { Errno::ENOENT } else { error })?;
-        return Ok(cut(full.get(..len).unwrap_or(&[]), out));
+        // What has no path has another name there, which procd knows.
+        if full.first() == Some(&b'/') {
+            return Ok(cut(full.get(..len).unwrap_or(&[]), out));
+        }
     }
     let room = out.len();
     let target = Target::of(a[0], a[1], AT_EMPTY_PATH as usize)?;

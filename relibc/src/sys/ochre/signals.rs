@@ -176,6 +176,11 @@ fn note(signal: u32) {
     } else {
         process.ignored.fetch_and(!bit(signal), SeqCst);
     }
+    if matches!(handler, libc::SIG_IGN | libc::SIG_DFL) {
+        process.caught.fetch_and(!bit(signal), Relaxed);
+    } else {
+        process.caught.fetch_or(bit(signal), Relaxed);
+    }
     if signal == SIGCHLD {
         let mut word = 0;
         if handler == libc::SIG_IGN || flags & SA_NOCLDWAIT != 0 {

@@ -1,6 +1,6 @@
 //! The system as a whole: names, memory, limits, randomness.
 
-use super::{Args, Result, bytes_mut, native, put};
+use super::{Args, Result, bytes, bytes_mut, native, put};
 use core::ffi::c_char;
 use ochre_rt::abi::Errno;
 use ochre_rt::abi::file::{AT_FDCWD, O_CLOEXEC, O_RDONLY};
@@ -20,12 +20,22 @@ fn fill(to: &mut [c_char], text: &[u8]) {
 pub unsafe fn uname(a: Args) -> Result {
     let mut out: libc::utsname = core::mem::zeroed();
     fill(&mut out.sysname, b"Linux");
-    fill(&mut out.nodename, b"ochre");
+    let mut name = [0; 64];
+    let len = syscall::hostname(&mut name).unwrap_or(0);
+    fill(&mut out.nodename, name.get(..len).unwrap_or(&[]));
     fill(&mut out.release, b"6.1.0-ochre");
     fill(&mut out.version, b"#1 Ochre");
     fill(&mut out.machine, b"x86_64");
     fill(&mut out.domainname, b"(none)");
     put(a[0], out)
+}
+
+/// sethostname(2).
+pub unsafe fn sethostname(a: Args) -> Result {
+    if a[1] as isize > 64 || (a[1] as isize) < 0 {
+        return Err(Errno::EINVAL);
+    }
+    syscall::set_hostname(bytes(a[0], a[1])?).map(|()| 0)
 }
 
 /// The number behind `name` in lines of a name, a blank and a number.
