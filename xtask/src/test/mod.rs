@@ -1,6 +1,7 @@
 //! `cargo xtask test`: all tests, on the host and in virtual machines.
 
 mod built;
+mod compare;
 mod host;
 mod spec;
 mod system;
@@ -33,6 +34,7 @@ pub fn test(workspace: &Workspace, args: &TestArgs) -> Result<i32> {
     }
     if args.only != Some(TestKind::Host) {
         system::run(workspace, args, &mut tally)?;
+        compare::run(workspace, args, &mut tally)?;
     }
     print!("{tally}");
     Ok(if tally.failed.is_empty() { 0 } else { 1 })

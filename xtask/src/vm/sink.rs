@@ -9,8 +9,13 @@ pub struct Sink(Arc<Mutex<Vec<u8>>>);
 
 impl Sink {
     /// What has been written so far.
+    pub fn bytes(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The same as text.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        String::from_utf8_lossy(&self.bytes()).into_owned()
     }
 }
 
