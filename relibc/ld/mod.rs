@@ -18,6 +18,7 @@ pub mod dl;
 pub mod elf;
 pub mod entry;
 pub mod error;
+pub mod find;
 pub mod init;
 pub mod load;
 pub mod map;

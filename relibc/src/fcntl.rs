@@ -4,6 +4,7 @@
 //! pointer comes in the same register either way.
 
 use crate::errno::{self, int, long};
+use crate::pthread::cancel::point;
 use crate::sys;
 use core::ffi::{c_char, c_int, c_uint, c_ulong};
 use libc::{mode_t, off_t, size_t, ssize_t};
@@ -16,12 +17,12 @@ fn mode_of(flags: c_int, mode: mode_t) -> mode_t {
 c_api! {
     /// open(2).
     fn open(path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
-        int(sys::openat(libc::AT_FDCWD, path, flags, mode_of(flags, mode)))
+        int(point(|| sys::openat(libc::AT_FDCWD, path, flags, mode_of(flags, mode))))
     }
 
     /// openat(2).
     fn openat(dir: c_int, path: *const c_char, flags: c_int, mode: mode_t) -> c_int {
-        int(sys::openat(dir, path, flags, mode_of(flags, mode)))
+        int(point(|| sys::openat(dir, path, flags, mode_of(flags, mode))))
     }
 
     /// creat(2).
@@ -30,7 +31,10 @@ c_api! {
     }
 
     /// fcntl(2).
-    fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int { int(sys::fcntl(fd, command, argument)) }
+    fn fcntl(fd: c_int, command: c_int, argument: usize) -> c_int { if command == libc::F_SETLKW || command == libc::F_OFD_SETLKW {
+            return int(point(|| sys::fcntl(fd, command, argument)));
+        }
+        int(sys::fcntl(fd, command, argument)) }
 
     /// ioctl(2).
     fn ioctl(fd: c_int, request: c_ulong, argument: usize) -> c_int {

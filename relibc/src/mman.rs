@@ -1,6 +1,7 @@
 //! `sys/mman.h`.
 
 use crate::errno::{self, int};
+use crate::pthread::cancel::point;
 use crate::sys;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 use libc::{off_t, size_t};
@@ -42,7 +43,7 @@ c_api! {
     }
 
     /// msync(2).
-    fn msync(at: *mut c_void, len: size_t, flags: c_int) -> c_int { int(sys::msync(at, len, flags)) }
+    fn msync(at: *mut c_void, len: size_t, flags: c_int) -> c_int { int(point(|| sys::msync(at, len, flags))) }
 
     /// mlock(2).
     fn mlock(at: *const c_void, len: size_t) -> c_int { int(sys::mlock(at, len)) }

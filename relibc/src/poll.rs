@@ -1,6 +1,7 @@
 //! Readiness: poll, select, epoll, eventfd, timerfd, signalfd, inotify.
 
 use crate::errno::{self, int, long};
+use crate::pthread::cancel::point;
 use crate::sys;
 use core::ffi::{c_char, c_int, c_uint};
 use core::ptr;
@@ -12,7 +13,7 @@ const SIGSET: usize = 8;
 c_api! {
     /// poll(2).
     fn poll(fds: *mut pollfd, count: nfds_t, timeout_ms: c_int) -> c_int {
-        int(sys::poll(fds, count as usize, timeout_ms))
+        int(point(|| sys::poll(fds, count as usize, timeout_ms)))
     }
 
     /// ppoll(2).
@@ -20,7 +21,7 @@ c_api! {
         // The kernel writes the time left; the caller's copy stays as it was.
         let mut copy = if timeout.is_null() { timespec { tv_sec: 0, tv_nsec: 0 } } else { *timeout };
         let pointer = if timeout.is_null() { ptr::null() } else { (&raw mut copy).cast_const() };
-        int(sys::ppoll(fds, count as usize, pointer, mask.cast(), SIGSET))
+        int(point(|| sys::ppoll(fds, count as usize, pointer, mask.cast(), SIGSET)))
     }
 
     /// select(2). As Linux: the time left is written back.
@@ -35,7 +36,7 @@ c_api! {
             time.tv_nsec = (*timeout).tv_usec % 1_000_000 * 1000;
             pointer = &raw mut time;
         }
-        let raw = sys::pselect6(count, read.cast(), write.cast(), except.cast(), pointer, ptr::null());
+        let raw = point(|| sys::pselect6(count, read.cast(), write.cast(), except.cast(), pointer, ptr::null()));
         if !timeout.is_null() {
             (*timeout).tv_sec = time.tv_sec;
             (*timeout).tv_usec = time.tv_nsec / 1000;
@@ -51,7 +52,7 @@ c_api! {
         let mut time = if timeout.is_null() { timespec { tv_sec: 0, tv_nsec: 0 } } else { *timeout };
         let pointer = if timeout.is_null() { ptr::null_mut() } else { &raw mut time };
         let set = [mask.expose_provenance(), SIGSET];
-        int(sys::pselect6(count, read.cast(), write.cast(), except.cast(), pointer, set.as_ptr().cast()))
+        int(point(|| sys::pselect6(count, read.cast(), write.cast(), except.cast(), pointer, set.as_ptr().cast())))
     }
 
     /// epoll_create1(2).
@@ -69,12 +70,12 @@ c_api! {
 
     /// epoll_wait(2).
     fn epoll_wait(epoll: c_int, events: *mut epoll_event, count: c_int, timeout_ms: c_int) -> c_int {
-        int(sys::epoll_pwait(epoll, events, count, timeout_ms, ptr::null(), SIGSET))
+        int(point(|| sys::epoll_pwait(epoll, events, count, timeout_ms, ptr::null(), SIGSET)))
     }
 
     /// epoll_pwait(2).
     fn epoll_pwait(epoll: c_int, events: *mut epoll_event, count: c_int, timeout_ms: c_int, mask: *const sigset_t) -> c_int {
-        int(sys::epoll_pwait(epoll, events, count, timeout_ms, mask.cast(), SIGSET))
+        int(point(|| sys::epoll_pwait(epoll, events, count, timeout_ms, mask.cast(), SIGSET)))
     }
 
     /// eventfd(2).

@@ -1,6 +1,7 @@
 //! Processes: exec, wait. unistd.h, sys/wait.h.
 
 use crate::errno::{self, int};
+use crate::pthread::cancel::point;
 use crate::{env, string, sys};
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_uint};
@@ -105,12 +106,12 @@ c_api! {
 
     /// wait4(2).
     fn wait4(pid: pid_t, status: *mut c_int, options: c_int, usage: *mut rusage) -> pid_t {
-        int(sys::wait4(pid, status, options, usage))
+        int(point(|| sys::wait4(pid, status, options, usage)))
     }
 
     /// waitid(2).
     fn waitid(kind: idtype_t, id: id_t, info: *mut siginfo_t, options: c_int) -> c_int {
-        int(sys::waitid(kind as c_int, id as c_uint, info, options, ptr::null_mut()))
+        int(point(|| sys::waitid(kind as c_int, id as c_uint, info, options, ptr::null_mut())))
     }
 }
 

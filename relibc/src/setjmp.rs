@@ -25,9 +25,20 @@ unsafe extern "C" fn save_mask(env: *mut JmpBuf, save: c_int) -> c_int {
     0
 }
 
+/// The stack pointer that a jump to `env` brings back.
+///
+/// # Safety
+/// `env` was filled by a setjmp of this thread.
+pub unsafe fn stack_pointer(env: *const JmpBuf) -> usize {
+    (*env).registers[6] as usize ^ (*crate::thread::current()).pointer_guard
+}
+
 /// Takes the registers back and returns from the setjmp, with 1 for 0.
+///
+/// # Safety
+/// As longjmp(3).
 #[unsafe(naked)]
-unsafe extern "C" fn jump(env: *const JmpBuf, value: c_int) -> ! {
+pub unsafe extern "C" fn jump(env: *const JmpBuf, value: c_int) -> ! {
     naked_asm!(
         "mov eax, esi",
         "cmp eax, 1",

@@ -1,6 +1,7 @@
 //! `signal.h`.
 
 use crate::errno::{self, int};
+use crate::pthread::cancel::point;
 use crate::{sys, thread};
 use core::ffi::c_int;
 use core::ptr;
@@ -40,6 +41,16 @@ pub fn to_thread(tid: c_int, signal: c_int) -> isize {
     unsafe { sys::tgkill(sys::getpid() as pid_t, tid, signal) }
 }
 
+/// The siginfo_t of a queued signal: number, errno, code, padding, sender's pid and uid, value.
+unsafe fn queued(signal: c_int, value: libc::sigval) -> [u64; 16] {
+    let mut info = [0u64; 16];
+    info[0] = u64::from(signal as u32);
+    info[1] = u64::from(libc::SI_QUEUE as u32);
+    info[2] = (sys::getuid() as u64 & 0xffff_ffff) << 32 | sys::getpid() as u64;
+    info[3] = value.sival_ptr.expose_provenance() as u64;
+    info
+}
+
 c_api! {
     /// sigaction(2).
     fn sigaction(signal: c_int, new: *const libc::sigaction, old: *mut libc::sigaction) -> c_int {
@@ -68,20 +79,20 @@ c_api! {
     }
 
     /// sigsuspend(2).
-    fn sigsuspend(mask: *const sigset_t) -> c_int { int(sys::rt_sigsuspend(mask.cast(), SIGSET)) }
+    fn sigsuspend(mask: *const sigset_t) -> c_int { int(point(|| sys::rt_sigsuspend(mask.cast(), SIGSET))) }
 
     /// sigwaitinfo(2).
     fn sigwaitinfo(set: *const sigset_t, info: *mut siginfo_t) -> c_int { sigtimedwait(set, info, ptr::null()) }
 
     /// sigtimedwait(2).
     fn sigtimedwait(set: *const sigset_t, info: *mut siginfo_t, timeout: *const timespec) -> c_int {
-        int(sys::rt_sigtimedwait(set.cast(), info, timeout, SIGSET))
+        int(point(|| sys::rt_sigtimedwait(set.cast(), info, timeout, SIGSET)))
     }
 
     /// sigwait(3).
     fn sigwait(set: *const sigset_t, out: *mut c_int) -> c_int {
         loop {
-            match sys::result(sys::rt_sigtimedwait(set.cast(), ptr::null_mut(), ptr::null(), SIGSET)) {
+            match sys::result(point(|| sys::rt_sigtimedwait(set.cast(), ptr::null_mut(), ptr::null(), SIGSET))) {
                 Ok(signal) => {
                     *out = signal as c_int;
                     return 0;
@@ -165,6 +176,57 @@ c_api! {
         let mut old: sigset_t = core::mem::zeroed();
         *word(&mut set) = u64::from(new as u32);
         if sigprocmask(libc::SIG_SETMASK, &set, &mut old) < 0 { -1 } else { *word(&mut old) as c_int }
+    }
+
+    /// sigqueue(3).
+    fn sigqueue(pid: pid_t, signal: c_int, value: libc::sigval) -> c_int {
+        let info = queued(signal, value);
+        let info = (&raw const info).expose_provenance();
+        int(sys::call(libc::SYS_rt_sigqueueinfo, [pid as usize, signal as usize, info, 0, 0, 0]))
+    }
+
+    /// pthread_sigqueue(3).
+    fn pthread_sigqueue(thread: libc::pthread_t, signal: c_int, value: libc::sigval) -> c_int {
+        let tid = (*(thread as *mut thread::Thread)).tid.load(core::sync::atomic::Ordering::Acquire);
+        if tid == 0 {
+            return libc::ESRCH;
+        }
+        let info = queued(signal, value);
+        let info = (&raw const info).expose_provenance();
+        let pid = sys::getpid() as usize;
+        errno::code(sys::call(libc::SYS_rt_tgsigqueueinfo, [pid, tid as usize, signal as usize, info, 0, 0]))
+    }
+
+    /// sigset(3): a disposition, or SIG_HOLD (2) to block the signal.
+    fn sigset(signal: c_int, disposition: sighandler_t) -> sighandler_t {
+        const SIG_HOLD: sighandler_t = 2;
+        let mut set: sigset_t = core::mem::zeroed();
+        let mut before: sigset_t = core::mem::zeroed();
+        if sigaddset(&mut set, signal) < 0 {
+            return libc::SIG_ERR;
+        }
+        let mut old: libc::sigaction = core::mem::zeroed();
+        if disposition == SIG_HOLD {
+            if sigprocmask(libc::SIG_BLOCK, &set, &mut before) < 0 || sigaction(signal, ptr::null(), &mut old) < 0 {
+                return libc::SIG_ERR;
+            }
+        } else {
+            let mut new: libc::sigaction = core::mem::zeroed();
+            new.sa_sigaction = disposition;
+            if sigaction(signal, &new, &mut old) < 0 || sigprocmask(libc::SIG_UNBLOCK, &set, &mut before) < 0 {
+                return libc::SIG_ERR;
+            }
+        }
+        if sigismember(&before, signal) == 1 { SIG_HOLD } else { old.sa_sigaction }
+    }
+
+    /// sysv_signal(3): the handler runs once, and calls are not restarted.
+    fn __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t {
+        let mut new: libc::sigaction = core::mem::zeroed();
+        let mut old: libc::sigaction = core::mem::zeroed();
+        new.sa_sigaction = handler;
+        new.sa_flags = libc::SA_RESETHAND | libc::SA_NODEFER;
+        if sigaction(signal, &new, &mut old) < 0 { libc::SIG_ERR } else { old.sa_sigaction }
     }
 
     /// First real-time signal for programs.

@@ -1,6 +1,7 @@
 //! `sys/socket.h`.
 
 use crate::errno::{int, long};
+use crate::pthread::cancel::point;
 use crate::sys;
 use core::ffi::{c_int, c_uint, c_void};
 use core::ptr;
@@ -22,15 +23,15 @@ c_api! {
     fn listen(fd: c_int, backlog: c_int) -> c_int { int(sys::listen(fd, backlog)) }
 
     /// accept(2).
-    fn accept(fd: c_int, name: *mut sockaddr, len: *mut socklen_t) -> c_int { int(sys::accept4(fd, name, len, 0)) }
+    fn accept(fd: c_int, name: *mut sockaddr, len: *mut socklen_t) -> c_int { int(point(|| sys::accept4(fd, name, len, 0))) }
 
     /// accept4(2).
     fn accept4(fd: c_int, name: *mut sockaddr, len: *mut socklen_t, flags: c_int) -> c_int {
-        int(sys::accept4(fd, name, len, flags))
+        int(point(|| sys::accept4(fd, name, len, flags)))
     }
 
     /// connect(2).
-    fn connect(fd: c_int, name: *const sockaddr, len: socklen_t) -> c_int { int(sys::connect(fd, name, len)) }
+    fn connect(fd: c_int, name: *const sockaddr, len: socklen_t) -> c_int { int(point(|| sys::connect(fd, name, len))) }
 
     /// getsockname(2).
     fn getsockname(fd: c_int, name: *mut sockaddr, len: *mut socklen_t) -> c_int { int(sys::getsockname(fd, name, len)) }
@@ -53,22 +54,22 @@ c_api! {
 
     /// send(2).
     fn send(fd: c_int, buf: *const c_void, len: size_t, flags: c_int) -> ssize_t {
-        long(sys::sendto(fd, buf, len, flags, ptr::null(), 0))
+        long(point(|| sys::sendto(fd, buf, len, flags, ptr::null(), 0)))
     }
 
     /// sendto(2).
     fn sendto(fd: c_int, buf: *const c_void, len: size_t, flags: c_int, to: *const sockaddr, to_len: socklen_t) -> ssize_t {
-        long(sys::sendto(fd, buf, len, flags, to, to_len))
+        long(point(|| sys::sendto(fd, buf, len, flags, to, to_len)))
     }
 
     /// sendmsg(2).
-    fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t { long(sys::sendmsg(fd, message, flags)) }
+    fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t { long(point(|| sys::sendmsg(fd, message, flags))) }
 
     /// sendmmsg(2).
     fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
         for index in 0..count as usize {
             let entry = messages.add(index);
-            let raw = sys::sendmsg(fd, &(*entry).msg_hdr, flags);
+            let raw = point(|| sys::sendmsg(fd, &(*entry).msg_hdr, flags));
             if raw < 0 {
                 return if index > 0 { index as c_int } else { int(raw) };
             }
@@ -79,20 +80,20 @@ c_api! {
 
     /// recv(2).
     fn recv(fd: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> ssize_t {
-        long(sys::recvfrom(fd, buf, len, flags, ptr::null_mut(), ptr::null_mut()))
+        long(point(|| sys::recvfrom(fd, buf, len, flags, ptr::null_mut(), ptr::null_mut())))
     }
 
     /// recvfrom(2).
     fn recvfrom(fd: c_int, buf: *mut c_void, len: size_t, flags: c_int, from: *mut sockaddr, from_len: *mut socklen_t) -> ssize_t {
-        long(sys::recvfrom(fd, buf, len, flags, from, from_len))
+        long(point(|| sys::recvfrom(fd, buf, len, flags, from, from_len)))
     }
 
     /// recvmsg(2).
-    fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t { long(sys::recvmsg(fd, message, flags)) }
+    fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t { long(point(|| sys::recvmsg(fd, message, flags))) }
 
     /// recvmmsg(2).
     fn recvmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int, timeout: *mut timespec) -> c_int {
-        int(sys::call(libc::SYS_recvmmsg, [fd as usize, messages.expose_provenance(), count as usize, flags as usize, timeout.expose_provenance(), 0]))
+        int(point(|| sys::call(libc::SYS_recvmmsg, [fd as usize, messages.expose_provenance(), count as usize, flags as usize, timeout.expose_provenance(), 0])))
     }
 
     /// The next control message; null behind the last. cmsg(3).

@@ -4,6 +4,9 @@
 //! stack canary and the pointer guard. The rest is relibc's own.
 
 use crate::heap::cache::Cache;
+use crate::pthread::ceiling::Ceilings;
+use crate::pthread::robust::RobustList;
+use crate::pthread::unwind::{Buffer, Cleanup, Exception};
 use core::cell::UnsafeCell;
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicI32, AtomicU32};
@@ -91,6 +94,20 @@ pub struct Thread {
     pub locale: *const crate::locale::Locale,
     /// The signal mask the thread starts with.
     pub start_mask: u64,
+    /// Cancellation: see `pthread::cancel`.
+    pub cancel: AtomicU32,
+    /// Whether the call of a cancellation point is under way; the thread's own.
+    pub at_point: u32,
+    /// Handlers of `pthread_cleanup_push`, innermost first.
+    pub buffers: *mut Buffer,
+    /// The library's own cleanup handlers, innermost first.
+    pub cleanups: *mut Cleanup,
+    /// For the unwinder while the thread leaves its functions.
+    pub exception: Exception,
+    /// The robust mutexes it holds.
+    pub robust: RobustList,
+    /// The priority ceilings it holds.
+    pub ceilings: Ceilings,
     /// The platform's part.
     pub platform: crate::sys::PerThread,
     /// The allocator's free blocks of this thread.
@@ -128,6 +145,13 @@ impl Thread {
             dlerror_old: core::ptr::null_mut(),
             locale: core::ptr::null(),
             start_mask: 0,
+            cancel: AtomicU32::new(0),
+            at_point: 0,
+            buffers: core::ptr::null_mut(),
+            cleanups: core::ptr::null_mut(),
+            exception: Exception::new(),
+            robust: RobustList::new(),
+            ceilings: Ceilings::new(),
             platform: crate::sys::PerThread::new(),
             cache: UnsafeCell::new(Cache::new()),
         }

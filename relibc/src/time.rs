@@ -1,5 +1,6 @@
 //! `time.h`, `sys/time.h`: clocks and sleeping.
 
+use crate::pthread::cancel::point;
 use crate::errno::{self, int};
 use crate::sys;
 use core::ffi::{c_int, c_void};
@@ -22,12 +23,12 @@ c_api! {
         if clock == libc::CLOCK_THREAD_CPUTIME_ID {
             return libc::EINVAL;
         }
-        errno::code(sys::clock_nanosleep(clock, flags, request, left))
+        errno::code(point(|| sys::clock_nanosleep(clock, flags, request, left)))
     }
 
     /// nanosleep(2).
     fn nanosleep(request: *const timespec, left: *mut timespec) -> c_int {
-        int(sys::clock_nanosleep(libc::CLOCK_REALTIME, 0, request, left))
+        int(point(|| sys::clock_nanosleep(libc::CLOCK_REALTIME, 0, request, left)))
     }
 
     /// gettimeofday(2).

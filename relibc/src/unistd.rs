@@ -2,6 +2,7 @@
 
 use crate::errno::{self, int, long};
 use crate::heap::c_malloc;
+use crate::pthread::cancel::point;
 use crate::{string, sys};
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int, c_uint, c_void};
@@ -27,35 +28,35 @@ pub fn current_dir() -> Result<Vec<u8>, c_int> {
 
 c_api! {
     /// read(2).
-    fn read(fd: c_int, buf: *mut c_void, len: size_t) -> ssize_t { long(sys::read(fd, buf, len)) }
+    fn read(fd: c_int, buf: *mut c_void, len: size_t) -> ssize_t { long(point(|| sys::read(fd, buf, len))) }
 
     /// write(2).
-    fn write(fd: c_int, buf: *const c_void, len: size_t) -> ssize_t { long(sys::write(fd, buf, len)) }
+    fn write(fd: c_int, buf: *const c_void, len: size_t) -> ssize_t { long(point(|| sys::write(fd, buf, len))) }
 
     /// pread(2).
-    fn pread(fd: c_int, buf: *mut c_void, len: size_t, at: off_t) -> ssize_t { long(sys::pread(fd, buf, len, at)) }
+    fn pread(fd: c_int, buf: *mut c_void, len: size_t, at: off_t) -> ssize_t { long(point(|| sys::pread(fd, buf, len, at))) }
 
     /// pwrite(2).
-    fn pwrite(fd: c_int, buf: *const c_void, len: size_t, at: off_t) -> ssize_t { long(sys::pwrite(fd, buf, len, at)) }
+    fn pwrite(fd: c_int, buf: *const c_void, len: size_t, at: off_t) -> ssize_t { long(point(|| sys::pwrite(fd, buf, len, at))) }
 
     /// readv(2).
-    fn readv(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t { long(sys::readv(fd, iov, count)) }
+    fn readv(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t { long(point(|| sys::readv(fd, iov, count))) }
 
     /// writev(2).
-    fn writev(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t { long(sys::writev(fd, iov, count)) }
+    fn writev(fd: c_int, iov: *const iovec, count: c_int) -> ssize_t { long(point(|| sys::writev(fd, iov, count))) }
 
     /// preadv(2).
     fn preadv(fd: c_int, iov: *const iovec, count: c_int, at: off_t) -> ssize_t {
-        long(sys::preadv(fd, iov, count, at as usize, 0))
+        long(point(|| sys::preadv(fd, iov, count, at as usize, 0)))
     }
 
     /// pwritev(2).
     fn pwritev(fd: c_int, iov: *const iovec, count: c_int, at: off_t) -> ssize_t {
-        long(sys::pwritev(fd, iov, count, at as usize, 0))
+        long(point(|| sys::pwritev(fd, iov, count, at as usize, 0)))
     }
 
     /// close(2).
-    fn close(fd: c_int) -> c_int { int(sys::close(fd)) }
+    fn close(fd: c_int) -> c_int { int(point(|| sys::close(fd))) }
 
     /// lseek(2).
     fn lseek(fd: c_int, offset: off_t, whence: c_int) -> off_t { long(sys::lseek(fd, offset, whence)) as off_t }
@@ -88,10 +89,10 @@ c_api! {
     fn truncate(path: *const c_char, len: off_t) -> c_int { int(sys::truncate(path, len)) }
 
     /// fsync(2).
-    fn fsync(fd: c_int) -> c_int { int(sys::fsync(fd)) }
+    fn fsync(fd: c_int) -> c_int { int(point(|| sys::fsync(fd))) }
 
     /// fdatasync(2).
-    fn fdatasync(fd: c_int) -> c_int { int(sys::fdatasync(fd)) }
+    fn fdatasync(fd: c_int) -> c_int { int(point(|| sys::fdatasync(fd))) }
 
     /// sync(2).
     fn sync() { sys::sync(); }
@@ -302,18 +303,18 @@ c_api! {
     fn sleep(seconds: c_uint) -> c_uint {
         let mut time = libc::timespec { tv_sec: seconds as i64, tv_nsec: 0 };
         let request = time;
-        let raw = sys::clock_nanosleep(libc::CLOCK_REALTIME, 0, &request, &mut time);
+        let raw = point(|| sys::clock_nanosleep(libc::CLOCK_REALTIME, 0, &request, &mut time));
         if raw == 0 { 0 } else { time.tv_sec as c_uint + (time.tv_nsec >= 500_000_000) as c_uint }
     }
 
     /// usleep(3).
     fn usleep(micros: c_uint) -> c_int {
         let time = libc::timespec { tv_sec: (micros / 1_000_000) as i64, tv_nsec: (micros % 1_000_000) as i64 * 1000 };
-        int(sys::clock_nanosleep(libc::CLOCK_REALTIME, 0, &time, ptr::null_mut()))
+        int(point(|| sys::clock_nanosleep(libc::CLOCK_REALTIME, 0, &time, ptr::null_mut())))
     }
 
     /// pause(2).
-    fn pause() -> c_int { int(sys::pause()) }
+    fn pause() -> c_int { int(point(|| sys::pause())) }
 
     /// getpagesize(2).
     fn getpagesize() -> c_int { 4096 }
@@ -334,7 +335,7 @@ c_api! {
         }
         let arg = (&raw mut lock).expose_provenance();
         match command {
-            libc::F_LOCK => int(sys::fcntl(fd, libc::F_SETLKW, arg)),
+            libc::F_LOCK => int(point(|| sys::fcntl(fd, libc::F_SETLKW, arg))),
             libc::F_TLOCK | libc::F_ULOCK => int(sys::fcntl(fd, libc::F_SETLK, arg)),
             libc::F_TEST => {
                 if fails(sys::fcntl(fd, libc::F_GETLK, arg)) {

@@ -1,11 +1,12 @@
 //! Thread attributes: `pthread_attr_t`.
 
+use crate::heap::{c_free, c_malloc};
 use crate::lock::Lock;
 use crate::thread::{self, Thread};
 use crate::{auxv, sys};
 use core::ffi::{c_int, c_void};
 use core::ptr;
-use libc::{pthread_attr_t, pthread_t, sched_param, size_t};
+use libc::{cpu_set_t, pthread_attr_t, pthread_t, sched_param, size_t};
 
 const STACK_MIN: usize = 16384;
 const STACK_DEFAULT: usize = 8 << 20;
@@ -28,7 +29,19 @@ pub struct Attr {
     flags: u32,
     policy: u32,
     priority: u32,
+    /// CPUs to run on: a block of `malloc` with a length and as many bytes, or null.
+    affinity: *mut Affinity,
 }
+
+/// A set of CPUs of any size.
+#[repr(C)]
+pub struct Affinity {
+    len: usize,
+    bytes: [u8; 0],
+}
+
+// SAFETY: the pointer is only followed by functions that are given the attributes.
+unsafe impl Send for Attr {}
 
 const _: () = assert!(size_of::<Attr>() <= size_of::<pthread_attr_t>());
 
@@ -60,6 +73,7 @@ impl Attr {
                 flags: 0,
                 policy: 0,
                 priority: 0,
+                affinity: ptr::null_mut(),
             }
         })
     }
@@ -67,6 +81,12 @@ impl Attr {
     /// Whether the thread starts detached.
     pub fn detached(&self) -> bool {
         self.flags & DETACHED != 0
+    }
+
+    /// The CPUs that the thread is to run on: length in bytes and address of the set.
+    pub fn affinity(&self) -> Option<(usize, *const u8)> {
+        // SAFETY: the block was made by `pthread_attr_setaffinity_np`.
+        unsafe { self.affinity.as_ref().map(|set| (set.len, (&raw const set.bytes).cast())) }
     }
 
     fn set(&mut self, flag: u32, on: bool) {
@@ -98,7 +118,39 @@ c_api! {
     }
 
     /// pthread_attr_destroy(3).
-    fn pthread_attr_destroy(_attr: *mut pthread_attr_t) -> c_int {
+    fn pthread_attr_destroy(of: *mut pthread_attr_t) -> c_int {
+        c_free(attr_mut(of).affinity.cast());
+        attr_mut(of).affinity = ptr::null_mut();
+        0
+    }
+
+    /// pthread_attr_setaffinity_np(3).
+    fn pthread_attr_setaffinity_np(to: *mut pthread_attr_t, len: size_t, set: *const cpu_set_t) -> c_int {
+        let mut copy = ptr::null_mut::<Affinity>();
+        if !set.is_null() && len > 0 {
+            copy = c_malloc(size_of::<Affinity>() + len).cast();
+            if copy.is_null() {
+                return libc::ENOMEM;
+            }
+            (*copy).len = len;
+            ptr::copy_nonoverlapping(set.cast::<u8>(), (&raw mut (*copy).bytes).cast(), len);
+        }
+        c_free(attr_mut(to).affinity.cast());
+        attr_mut(to).affinity = copy;
+        0
+    }
+
+    /// pthread_attr_getaffinity_np(3): all CPUs if none were set. EINVAL: `len` is too short for those that were.
+    fn pthread_attr_getaffinity_np(of: *const pthread_attr_t, len: size_t, out: *mut cpu_set_t) -> c_int {
+        let Some((have, bytes)) = attr(of).affinity() else {
+            out.cast::<u8>().write_bytes(0xff, len);
+            return 0;
+        };
+        if (len..have).any(|index| *bytes.add(index) != 0) {
+            return libc::EINVAL;
+        }
+        out.cast::<u8>().write_bytes(0, len);
+        ptr::copy_nonoverlapping(bytes, out.cast::<u8>(), have.min(len));
         0
     }
 

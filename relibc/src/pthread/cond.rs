@@ -3,9 +3,11 @@
 //! The waiter reads the number while it holds the mutex; a signal given after that changes the number, so
 //! that the futex call returns at once. Wake-ups without reason are possible, as POSIX allows.
 
+use super::cancel;
 use super::mutex::Mutex;
+use super::unwind::Cleanup;
 use crate::sys;
-use core::ffi::{c_int, c_uint};
+use core::ffi::{c_int, c_uint, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 use libc::{clockid_t, pthread_cond_t, pthread_condattr_t, pthread_mutex_t, timespec};
@@ -32,10 +34,12 @@ impl Cond {
         if self.monotonic != 0 { libc::CLOCK_MONOTONIC } else { libc::CLOCK_REALTIME }
     }
 
+    /// Waits. A cancelled thread has the mutex again when its cleanup handlers run.
     unsafe fn wait(&self, mutex: &Mutex, clock: clockid_t, deadline: *const timespec) -> c_int {
         if !deadline.is_null() && !(0..1_000_000_000).contains(&(*deadline).tv_nsec) {
             return libc::EINVAL;
         }
+        cancel::test();
         self.waiters.fetch_add(1, Ordering::SeqCst);
         let sequence = self.sequence.load(Ordering::SeqCst);
         let unlocked = mutex.unlock();
@@ -43,20 +47,26 @@ impl Cond {
             self.waiters.fetch_sub(1, Ordering::SeqCst);
             return unlocked;
         }
-        let mut out = 0;
-        loop {
-            let raw = sys::futex_wait(self.sequence.as_ptr(), sequence, self.shared != 0, clock, deadline);
-            if raw == -libc::ETIMEDOUT as isize {
-                out = libc::ETIMEDOUT;
-                break;
+        let leave = Leave { cond: self, mutex };
+        let mut out = Cleanup::around(Leave::cancelled, (&raw const leave).cast_mut().cast(), || {
+            loop {
+                let raw = cancel::point(|| {
+                    sys::futex_wait(self.sequence.as_ptr(), sequence, self.shared != 0, clock, deadline)
+                });
+                if raw == -libc::ETIMEDOUT as isize {
+                    return libc::ETIMEDOUT;
+                }
+                // A signal handler is no reason to return while the sequence stands still.
+                if raw != -libc::EINTR as isize || self.sequence.load(Ordering::SeqCst) != sequence {
+                    return 0;
+                }
             }
-            // A signal handler is no reason to return while the sequence stands still.
-            if raw != -libc::EINTR as isize || self.sequence.load(Ordering::SeqCst) != sequence {
-                break;
-            }
+        });
+        match leave.take_back() {
+            0 => {}
+            // The mutex's owner died; the caller must know.
+            errno => out = errno,
         }
-        self.waiters.fetch_sub(1, Ordering::SeqCst);
-        mutex.lock(libc::CLOCK_MONOTONIC, ptr::null());
         out
     }
 
@@ -65,6 +75,27 @@ impl Cond {
             self.sequence.fetch_add(1, Ordering::SeqCst);
             sys::futex_wake(self.sequence.as_ptr(), count, self.shared != 0);
         }
+    }
+}
+
+/// What a waiter has to do at the end.
+struct Leave<'a> {
+    cond: &'a Cond,
+    mutex: &'a Mutex,
+}
+
+impl Leave<'_> {
+    /// Locks the mutex again.
+    fn take_back(&self) -> c_int {
+        self.cond.waiters.fetch_sub(1, Ordering::SeqCst);
+        self.mutex.lock(libc::CLOCK_MONOTONIC, ptr::null())
+    }
+
+    /// The waiter is cancelled. A signal that was meant for it goes to another.
+    unsafe fn cancelled(this: *mut c_void) {
+        let this = &*this.cast::<Leave>();
+        this.take_back();
+        this.cond.wake(1);
     }
 }
 

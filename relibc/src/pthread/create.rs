@@ -1,7 +1,7 @@
 //! Starting and ending threads: `pthread_create`, `_exit`, `_join`, `_detach`.
 
 use super::attr::Attr;
-use super::{keys, list, local, stack};
+use super::{cancel, keys, list, local, stack};
 use crate::ld::tls;
 use crate::thread::{self, Thread};
 use crate::{heap, signal, sys};
@@ -33,8 +33,12 @@ unsafe extern "C" fn run(argument: *mut c_void) -> ! {
     end(thread)
 }
 
-/// Ends the calling thread.
-unsafe fn end(thread: *mut Thread) -> ! {
+/// Ends the calling thread, whose functions have been left.
+///
+/// # Safety
+/// `thread` is the calling thread's block.
+pub unsafe fn end(thread: *mut Thread) -> ! {
+    cancel::ending(thread);
     local::run_destructors();
     keys::run_destructors();
     // From here on no signal handler may run: what it would use is going away.
@@ -69,7 +73,7 @@ unsafe fn wait_end(thread: *mut Thread, clock: c_int, deadline: *const timespec)
         }
         // The kernel wakes this word as a shared futex.
         let word = (*thread).tid.as_ptr().cast::<u32>();
-        let raw = sys::futex_wait(word, tid as u32, true, clock, deadline);
+        let raw = cancel::point(|| sys::futex_wait(word, tid as u32, true, clock, deadline));
         if raw == -libc::ETIMEDOUT as isize {
             return libc::ETIMEDOUT;
         }
@@ -139,14 +143,11 @@ c_api! {
             stack::unmap(thread);
             return libc::EAGAIN;
         }
+        if let Some((len, set)) = attr.affinity() {
+            // It may have ended already; CPUs that do not exist were the caller's choice.
+            sys::sched_setaffinity(raw as c_int, len, set.cast());
+        }
         0
-    }
-
-    /// pthread_exit(3). Cleanup handlers of C's `pthread_cleanup_push` have run in the caller.
-    fn pthread_exit(result: *mut c_void) -> ! {
-        let thread = thread::current();
-        (*thread).result = result;
-        end(thread)
     }
 
     /// pthread_join(3).
@@ -165,6 +166,14 @@ c_api! {
     /// pthread_timedjoin_np(3).
     fn pthread_timedjoin_np(thread: pthread_t, out: *mut *mut c_void, deadline: *const timespec) -> c_int {
         join(thread as *mut Thread, out, libc::CLOCK_REALTIME, deadline)
+    }
+
+    /// pthread_clockjoin_np(3).
+    fn pthread_clockjoin_np(thread: pthread_t, out: *mut *mut c_void, clock: c_int, deadline: *const timespec) -> c_int {
+        if clock != libc::CLOCK_REALTIME && clock != libc::CLOCK_MONOTONIC {
+            return libc::EINVAL;
+        }
+        join(thread as *mut Thread, out, clock, deadline)
     }
 
     /// pthread_detach(3).

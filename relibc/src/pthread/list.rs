@@ -71,6 +71,7 @@ pub fn fork_parent() {
 /// # Safety
 /// Called by that thread right after the fork.
 pub unsafe fn fork_child(thread: *mut Thread) {
+    super::robust::fork_child(thread);
     THREADS.raw.unlock();
     let mut head = THREADS.lock();
     (*thread).next = ptr::null_mut();

@@ -4,11 +4,14 @@ use crate::thread::Thread;
 use crate::{errno, string, sys, thread};
 use core::ffi::{c_char, c_int};
 use core::ptr;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicI32, Ordering};
 use libc::{clockid_t, cpu_set_t, pthread_t, sched_param, size_t};
 
 /// Longest name with NUL. Linux's TASK_COMM_LEN.
 const NAME_MAX: usize = 16;
+
+/// What pthread_setconcurrency was last given.
+static CONCURRENCY: AtomicI32 = AtomicI32::new(0);
 
 /// Runs `f` with the path of a thread's name under /proc.
 fn with_comm_path<R>(thread: pthread_t, f: impl FnOnce(*const c_char) -> R) -> R {
@@ -120,6 +123,13 @@ c_api! {
 
     /// pthread_setconcurrency(3): a hint without meaning here.
     fn pthread_setconcurrency(level: c_int) -> c_int {
-        if level < 0 { libc::EINVAL } else { 0 }
+        if level < 0 {
+            return libc::EINVAL;
+        }
+        CONCURRENCY.store(level, Ordering::Relaxed);
+        0
     }
+
+    /// pthread_getconcurrency(3): the last hint.
+    fn pthread_getconcurrency() -> c_int { CONCURRENCY.load(Ordering::Relaxed) }
 }

@@ -1,7 +1,8 @@
 //! `pthread_once`: the control word is 0, then 1 while the routine runs, then 2 (3: someone sleeps).
 
+use super::unwind::Cleanup;
 use crate::sys;
-use core::ffi::c_int;
+use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicU32, Ordering};
 use libc::pthread_once_t;
 
@@ -9,6 +10,14 @@ const NEW: u32 = 0;
 const RUNNING: u32 = 1;
 const DONE: u32 = 2;
 const WAITED: u32 = 3;
+
+/// The thread that ran the routine has ended in it: the next caller runs it anew.
+unsafe fn again(word: *mut c_void) {
+    let word = &*word.cast::<AtomicU32>();
+    if word.swap(NEW, Ordering::Release) == WAITED {
+        sys::futex_wake(word.as_ptr(), c_int::MAX, false);
+    }
+}
 
 c_api! {
     /// pthread_once(3).
@@ -20,7 +29,7 @@ c_api! {
         loop {
             match word.compare_exchange(NEW, RUNNING, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => {
-                    routine();
+                    Cleanup::around(again, word.as_ptr().cast(), || routine());
                     if word.swap(DONE, Ordering::Release) == WAITED {
                         sys::futex_wake(word.as_ptr(), c_int::MAX, false);
                     }

@@ -1,8 +1,10 @@
 //! Unnamed semaphores: `semaphore.h`.
 
+use super::cancel;
+use super::unwind::Cleanup;
 use crate::errno;
 use crate::sys;
-use core::ffi::{c_int, c_uint};
+use core::ffi::{c_int, c_uint, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicU32, Ordering};
 use libc::{clockid_t, sem_t, timespec};
@@ -33,10 +35,22 @@ impl Sem {
         false
     }
 
+    /// A waiter is cancelled. A post that was meant for it wakes another.
+    unsafe fn cancelled(this: *mut c_void) {
+        let this = &*this.cast::<Sem>();
+        this.waiters.fetch_sub(1, Ordering::SeqCst);
+        if this.value.load(Ordering::SeqCst) > 0 {
+            sys::futex_wake(this.value.as_ptr(), 1, this.shared != 0);
+        }
+    }
+
     unsafe fn wait(&self, clock: clockid_t, deadline: *const timespec) -> c_int {
+        cancel::test();
         while !self.take() {
             self.waiters.fetch_add(1, Ordering::SeqCst);
-            let raw = sys::futex_wait(self.value.as_ptr(), 0, self.shared != 0, clock, deadline);
+            let raw = Cleanup::around(Sem::cancelled, (&raw const *self).cast_mut().cast(), || {
+                cancel::point(|| sys::futex_wait(self.value.as_ptr(), 0, self.shared != 0, clock, deadline))
+            });
             self.waiters.fetch_sub(1, Ordering::SeqCst);
             if raw < 0 && raw != -libc::EAGAIN as isize {
                 return errno::fail(-raw as c_int);

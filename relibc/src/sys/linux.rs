@@ -189,6 +189,9 @@ pub unsafe fn spawn_vfork(
     clone_raw(flags as usize, stack, none, none, core::ptr::null_mut())
 }
 
+/// Nothing: on Linux no signal is held back (see `pthread::cancel`).
+pub fn take_held_back() {}
+
 /// The kernel's `struct sigaction` on x86-64.
 #[repr(C)]
 struct KernelSigaction {

@@ -55,7 +55,12 @@ pub struct Dispatcher {
     pub action: fn(signal: u32) -> Action,
     /// The calling thread's alternate stack.
     pub alternate_stack: fn() -> AltStack,
+    /// Whether [`HELD_BACK`] is to stay pending for now: while it is, waits end with EINTR at once, and nothing is delivered for it.
+    pub holds_back: fn() -> bool,
 }
+
+/// The signal that the C library may leave pending (its own one, for cancellation).
+pub const HELD_BACK: u32 = 32;
 
 /// What a signal does by default (signal(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

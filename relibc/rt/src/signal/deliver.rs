@@ -27,6 +27,11 @@ pub fn prepare(dispatcher: &'static Dispatcher) {
     DISPATCHER.store(core::ptr::from_ref(dispatcher).cast_mut(), Release);
 }
 
+/// Whether the C library leaves its own signal pending.
+pub fn holds_back() -> bool {
+    (dispatcher().holds_back)()
+}
+
 fn dispatcher() -> &'static Dispatcher {
     // SAFETY: `prepare` stored a reference before the kernel learned of the trampoline.
     unsafe { &*DISPATCHER.load(Acquire) }
@@ -211,7 +216,9 @@ unsafe fn fill(page: &Page, fpu: *mut u8, frame: *mut Frame) -> (Chosen, Option<
         SigInfoT::sent(&chosen.info)
     };
     let interrupted = shared.interrupted.swap(0, Relaxed);
-    if interrupted != 0 && restarts(interrupted) && (chosen.handler == 0 || chosen.flags & SA_RESTART != 0) {
+    // A signal that is held back is there to end the call.
+    let ended = shared.pending.load(SeqCst) & bit(HELD_BACK) != 0 && holds_back();
+    if interrupted != 0 && !ended && restarts(interrupted) && (chosen.handler == 0 || chosen.flags & SA_RESTART != 0) {
         gregs[reg::RIP] -= 2;
         gregs[reg::RAX] = interrupted;
     }

@@ -44,7 +44,8 @@ mod frame;
 mod trampoline;
 
 pub use action::{
-    Action, AltStack, Dispatcher, Disposition, Effect, SA_NODEFER, SA_ONSTACK, SA_RESTART, SS_DISABLE, default_effect,
+    Action, AltStack, Dispatcher, Disposition, Effect, HELD_BACK, SA_NODEFER, SA_ONSTACK, SA_RESTART, SS_DISABLE,
+    default_effect,
 };
 pub use context::{SigInfoT, UContext, reg};
 pub use ochre_abi::signal::SignalPage;
@@ -103,7 +104,8 @@ mod test_page {
 
 /// Signals pending for the thread or its process.
 pub fn pending(page: &SignalPage) -> u64 {
-    page.pending.load(SeqCst) | process_page().pending.load(SeqCst)
+    let all = page.pending.load(SeqCst) | process_page().pending.load(SeqCst);
+    if all & bit(HELD_BACK) != 0 && deliver::holds_back() { all & !bit(HELD_BACK) } else { all }
 }
 
 /// Replaces the calling thread's mask; the one before. Signals that this unblocks are delivered before it returns.

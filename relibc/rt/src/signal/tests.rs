@@ -123,7 +123,8 @@ thread_local! {
     static NESTED: Cell<u32> = const { Cell::new(0) };
 }
 
-static DISPATCHER: Dispatcher = Dispatcher { action: |_| ACTION.get(), alternate_stack: || ALTERNATE.get() };
+static DISPATCHER: Dispatcher =
+    Dispatcher { action: |_| ACTION.get(), alternate_stack: || ALTERNATE.get(), holds_back: || false };
 
 extern "C" fn handler(signal: i32, info: *mut SigInfoT, context: *mut UContext) {
     let page = page();

@@ -44,7 +44,7 @@ static TABLE: Table = Table {
         SIGNAL_MAX as usize],
 };
 
-static DISPATCHER: Dispatcher = Dispatcher { action, alternate_stack };
+static DISPATCHER: Dispatcher = Dispatcher { action, alternate_stack, holds_back: crate::pthread::cancel::holds_back };
 
 /// The table while one thread changes it.
 struct Writing(Option<&'static SignalPage>);
@@ -129,6 +129,13 @@ fn alternate_stack() -> AltStack {
 fn page() -> Option<&'static SignalPage> {
     // SAFETY: as above.
     unsafe { (*thread::current()).platform.page }
+}
+
+/// Has a signal delivered that the library held back until now.
+pub fn take_held_back() {
+    if let Some(page) = page() {
+        deliver_pending(page);
+    }
 }
 
 /// Takes over the ignored signals that the program was started with. Once, before the first thread is set up.
