@@ -4,7 +4,7 @@ use crate::errno::int;
 use crate::sys;
 use core::ffi::{c_char, c_int, c_uint};
 use core::ptr;
-use libc::{dev_t, mode_t, stat as Stat, statx as Statx, timespec, timeval};
+use libc::{dev_t, mode_t, stat as Stat, statx as Statx, timespec};
 
 c_api! {
     /// stat(2).
@@ -87,15 +87,6 @@ c_api! {
 
     /// futimens(3).
     fn futimens(fd: c_int, times: *const timespec) -> c_int { int(sys::utimensat(fd, ptr::null(), times, 0)) }
-
-    /// utimes(2).
-    fn utimes(path: *const c_char, times: *const timeval) -> c_int {
-        if times.is_null() {
-            return utimensat(libc::AT_FDCWD, path, ptr::null(), 0);
-        }
-        let fine = [*times, *times.add(1)].map(|time| timespec { tv_sec: time.tv_sec, tv_nsec: time.tv_usec * 1000 });
-        utimensat(libc::AT_FDCWD, path, fine.as_ptr(), 0)
-    }
 
     /// statfs(2).
     fn statfs(path: *const c_char, out: *mut libc::statfs) -> c_int {

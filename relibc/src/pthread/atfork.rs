@@ -3,6 +3,7 @@
 use super::list;
 use crate::ld::registry;
 use crate::lock::Lock;
+use crate::time::{local, timers};
 use crate::{errno, exit, heap, sys, thread};
 use alloc::vec::Vec;
 use core::ffi::{c_int, c_void};
@@ -32,6 +33,8 @@ c_api! {
         for entry in handlers.iter().rev() {
             call(entry.prepare);
         }
+        timers::fork_prepare();
+        local::fork_prepare();
         registry::fork_prepare();
         exit::fork_prepare();
         list::fork_prepare();
@@ -50,6 +53,8 @@ c_api! {
         drop(streams);
         exit::fork_done();
         registry::fork_done();
+        local::fork_done();
+        timers::fork_done(raw == 0);
         for entry in &handlers {
             call(if raw == 0 { entry.child } else { entry.parent });
         }
