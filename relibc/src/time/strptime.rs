@@ -45,9 +45,7 @@ impl Input<'_> {
 
     /// A number in a range, of at most so many digits, behind blanks.
     fn number(&mut self, from: i32, to: i32, digits: usize) -> Option<i32> {
-        while let [b' ', rest @ ..] = self.0 {
-            self.0 = rest;
-        }
+        self.spaces();
         let (mut value, mut count) = (0, 0);
         // A digit that would make it too large belongs to what follows.
         while let [byte @ b'0'..=b'9', rest @ ..] = self.0
