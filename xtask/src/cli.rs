@@ -46,6 +46,10 @@ pub enum Command {
     ///
     /// A system test is a table in tests/system/*.toml. Its log is kept in target/test-logs.
     Test(TestArgs),
+    /// Count which names of the C library are exported, implemented and tested
+    ///
+    /// Prints the sums and what is open, and writes every name to target/coverage.tsv.
+    Coverage(CoverageArgs),
     /// Measure Ochre beside Debian's Linux kernel, in the same virtual machine
     ///
     /// Both run the same binary, /bin/bench, one after the other, while QEMU counts guest time in instructions: then a
@@ -190,6 +194,14 @@ pub enum TestKind {
     Host,
     /// The system tests, in virtual machines.
     System,
+}
+
+/// `coverage`.
+#[derive(Debug, Args)]
+pub struct CoverageArgs {
+    /// Write the sums into relibc/README.md
+    #[arg(long)]
+    pub update: bool,
 }
 
 /// `bench`.

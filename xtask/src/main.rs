@@ -4,6 +4,7 @@ mod bench;
 mod boot;
 mod build;
 mod cli;
+mod coverage;
 mod exec;
 mod host;
 mod image;
@@ -46,6 +47,7 @@ fn run(command: &Command) -> Result<i32> {
         Command::Run(args) => interactive::run(&workspace, args),
         Command::Exec(args) => exec::exec(&workspace, args),
         Command::Test(args) => test::test(&workspace, args),
+        Command::Coverage(args) => coverage::coverage(&workspace, args),
         Command::Bench(args) => bench::bench(&workspace, args),
         Command::Iso(args) => make_iso(&workspace, args),
         Command::Gdb(args) => interactive::gdb(&workspace, args),

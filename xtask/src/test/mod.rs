@@ -35,7 +35,32 @@ pub fn test(workspace: &Workspace, args: &TestArgs) -> Result<i32> {
     if args.only != Some(TestKind::Host) {
         system::run(workspace, args, &mut tally)?;
         compare::run(workspace, args, &mut tally)?;
+        coverage(workspace, args, &mut tally);
     }
     print!("{tally}");
     Ok(if tally.failed.is_empty() { 0 } else { 1 })
+}
+
+/// The check of the C library's names, as a test.
+fn coverage(workspace: &Workspace, args: &TestArgs, tally: &mut Tally) {
+    const NAME: &str = "system::coverage";
+    if args.filter.as_ref().is_some_and(|filter| !NAME.contains(filter.as_str())) {
+        return;
+    }
+    match crate::coverage::check(workspace) {
+        Ok(()) => {
+            println!("{NAME} ... ok");
+            tally.passed += 1;
+        }
+        Err(error) => {
+            println!("{NAME} ... FAILED\n{error:#}");
+            tally.failed.push(NAME.to_owned());
+        }
+    }
+}
+
+/// The words of all system tests' commands.
+pub fn commands(workspace: &Workspace) -> Result<Vec<String>> {
+    let specs = spec::load(&workspace.root().join("tests/system"))?;
+    Ok(specs.into_iter().flat_map(|spec| spec.command).collect())
 }
