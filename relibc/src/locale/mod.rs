@@ -130,6 +130,11 @@ impl Locale {
     }
 }
 
+/// A category's name, `LC_MESSAGES` and the like.
+pub fn category_name(number: usize) -> &'static str {
+    names::CATEGORY_NAMES[number]
+}
+
 /// The locale `C`, as an object.
 static C: Locale = Locale::posix();
 /// What `setlocale` changes.
