@@ -67,6 +67,8 @@ pub struct Process {
     /// When it was made, ns since boot.
     pub started: u64,
     program: SpinLock<Arc<Program>>,
+    /// The last thread's name, once it has ended.
+    last_name: SpinLock<[u8; 16]>,
 }
 
 struct Threads {
@@ -198,6 +200,7 @@ impl Process {
             children_run_ns: AtomicU64::new(0),
             started: hal::time::now(),
             program: SpinLock::new(from.program),
+            last_name: SpinLock::new([0; 16]),
         });
         if let Some(parent) = from.parent.upgrade() {
             parent.family.lock().children.push(process.clone());
@@ -354,6 +357,11 @@ impl Process {
         self.threads.lock().list.clone()
     }
 
+    /// Name of the last thread of a process that has ended.
+    pub fn last_name(&self) -> [u8; 16] {
+        *self.last_name.lock()
+    }
+
     /// Process group.
     pub fn pgid(&self) -> u32 {
         self.pgid.load(Relaxed)
@@ -422,6 +430,7 @@ impl Process {
         let last = threads.list.is_empty();
         if last {
             threads.closed = true;
+            *self.last_name.lock() = thread.name();
         }
         drop(threads);
         self.past_run_ns.fetch_add(thread.sched.run_ns.load(Relaxed), Relaxed);

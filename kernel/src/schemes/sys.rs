@@ -102,13 +102,16 @@ pub fn memory(text: &mut String) {
     let _ = writeln!(text, "reserve_frames {}", hal::mem::reserve_frames());
 }
 
-/// The name of a process: its first thread's.
+/// The name of a process: its first thread's, or that of the last one that it had.
 pub fn process_name(process: &Process) -> String {
-    process.threads().first().map_or_else(String::new, |thread| thread_name(thread))
+    process.threads().first().map_or_else(|| shown(process.last_name()), |thread| thread_name(thread))
 }
 
 fn thread_name(thread: &Thread) -> String {
-    let name = thread.name();
+    shown(thread.name())
+}
+
+fn shown(name: [u8; 16]) -> String {
     let len = name.iter().position(|b| *b == 0).unwrap_or(name.len());
     alloc::format!("{}", name[..len].escape_ascii())
 }

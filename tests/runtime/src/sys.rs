@@ -3,7 +3,7 @@
 use crate::Result;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 mod signals;
@@ -128,4 +128,22 @@ impl Drop for Map {
         // SAFETY: the mapping is this value's own.
         unsafe { libc::munmap(self.start.cast(), self.len) };
     }
+}
+
+/// getpgid(2).
+pub fn pgid(pid: i32) -> io::Result<i32> {
+    // SAFETY: has no preconditions.
+    checked(unsafe { libc::getpgid(pid) })
+}
+
+/// getsid(2).
+pub fn sid(pid: i32) -> io::Result<i32> {
+    // SAFETY: has no preconditions.
+    checked(unsafe { libc::getsid(pid) })
+}
+
+/// epoll_create1(2).
+pub fn event_queue() -> io::Result<OwnedFd> {
+    // SAFETY: the descriptor is new and nobody else's.
+    checked(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -46,16 +46,21 @@ impl Proc {
 
     /// The node that a request's path, or its handle, is about.
     fn target(&self, request: &Request, follow: bool, flags: u32) -> Result<Target> {
-        let from = match request.handle() {
+        self.target_of(request, request.payload(), request.handle(), follow, flags)
+    }
+
+    /// The same of one path of a request, relative to a handle (0: the root).
+    fn target_of(&self, request: &Request, path: &[u8], from: u64, follow: bool, flags: u32) -> Result<Target> {
+        let from = match from {
             0 => Node::Folder(""),
             handle => self.node(handle)?,
         };
-        if request.payload().is_empty() {
+        if path.is_empty() {
             return Ok(Target::Node(from));
         }
         let tid = request.caller_info().map_or(request.caller().pid, |info| info.tid);
         let walker = Walker { pid: request.caller().pid, tid };
-        match walk(from, request.payload(), walker, follow)? {
+        match walk(from, path, walker, follow)? {
             Walk::At(node) => Ok(Target::Node(node)),
             Walk::Out(node, rest) => {
                 // A folder is wanted of the link if names follow.
@@ -68,6 +73,30 @@ impl Proc {
                 Ok(Target::Elsewhere(path))
             }
         }
+    }
+}
+
+impl Proc {
+    /// Operations that /proc itself does not have; but their path may lead out of it.
+    fn refuse(&self, request: &mut Request, follow: bool, error: Errno) -> Result<Answer> {
+        match self.target(request, follow, O_PATH)? {
+            Target::Node(_) => Err(error),
+            Target::Elsewhere(path) => request.redirect(&path),
+        }
+    }
+
+    /// The same for two paths: the answer says which of them goes on elsewhere.
+    fn refuse_pair(&self, request: &mut Request, from: Option<u64>, to: Option<u64>) -> Result<Answer> {
+        let (first, second) = {
+            let mut paths = request.payload().splitn(2, |byte| *byte == 0);
+            (paths.next().unwrap_or_default().to_vec(), paths.next().unwrap_or_default().to_vec())
+        };
+        for (number, path, handle) in [(b'1', first, from), (b'2', second, to)] {
+            if let Target::Elsewhere(path) = self.target_of(request, &path, handle.unwrap_or(0), false, O_PATH)? {
+                return request.redirect(&[&[number, 0], &path[..]].concat());
+            }
+        }
+        Err(Errno::EPERM)
     }
 }
 
@@ -265,6 +294,7 @@ fn write(node: Node, request: &Request, data: &[u8]) -> Result<()> {
             let name = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
             ochre_rt::syscall::set_hostname(name)
         }
+        Node::System(_) => Err(Errno::EIO),
         _ => Err(Errno::EINVAL),
     }
 }
@@ -396,19 +426,27 @@ impl Scheme for Proc {
     fn other(&mut self, request: &mut Request, op: Op) -> Result<Answer> {
         match op {
             Op::GetDents { position, .. } => list(self.node(request.handle())?, request, position),
-            Op::Truncate { .. } => Ok(Answer::done()),
+            // Files of /proc have no length that could change.
+            Op::Truncate { .. } if request.payload().is_empty() => Ok(Answer::done()),
+            Op::Truncate { .. } => self.refuse(request, true, Errno::EPERM),
             Op::Seek { .. } => Err(Errno::EINVAL),
             Op::Statfs => {
+                if let Target::Elsewhere(path) = self.target(request, true, O_PATH)? {
+                    return request.redirect(&path);
+                }
                 // struct statfs: type PROC_SUPER_MAGIC, block size, …, longest name at +64.
                 let mut words = [0u64; 15];
                 (words[0], words[1], words[8], words[9]) = (0x9fa0, 4096, 255, 4096);
                 words.iter().try_for_each(|word| request.put_value(word))?;
                 Ok(Answer::done())
             }
-            Op::Mkdir { .. } | Op::Symlink | Op::Mknod { .. } | Op::Rename { .. } | Op::Link { .. } => {
-                Err(Errno::ENOENT)
+            Op::Mkdir { .. } | Op::Symlink | Op::Mknod { .. } => self.refuse(request, false, Errno::EEXIST),
+            Op::Unlink { .. } => self.refuse(request, false, Errno::EPERM),
+            Op::Chmod { .. } => self.refuse(request, true, Errno::EPERM),
+            Op::Chown { flags, .. } | Op::Utimens { flags, .. } => {
+                self.refuse(request, flags & AT_SYMLINK_NOFOLLOW == 0, Errno::EPERM)
             }
-            Op::Chmod { .. } | Op::Chown { .. } | Op::Unlink { .. } => Err(Errno::EPERM),
+            Op::Rename { from, to, .. } | Op::Link { from, to, .. } => self.refuse_pair(request, from, to),
             _ => Err(Errno::EINVAL),
         }
     }
