@@ -81,6 +81,8 @@ pub struct SchedState {
     state: AtomicU8,
     /// Its own priority, 0 to 31.
     pub priority: AtomicU8,
+    /// The priority that waiters for its locks lend it.
+    lent: AtomicU8,
     /// The priority it runs at now: a server runs at its caller's if that is higher.
     pub effective: AtomicU8,
     /// CPUs it may run on.
@@ -98,12 +100,18 @@ impl SchedState {
         SchedState {
             state: AtomicU8::new(PARKED),
             priority: AtomicU8::new(priority),
+            lent: AtomicU8::new(0),
             effective: AtomicU8::new(priority),
             affinity: AtomicU64::new(affinity),
             cpu: AtomicUsize::new(cpu::id()),
             run_ns: AtomicU64::new(0),
             started: AtomicU64::new(0),
         }
+    }
+
+    /// Its own priority, or the one it is lent if that is higher.
+    pub fn base(&self) -> u8 {
+        self.priority.load(Relaxed).max(self.lent.load(Relaxed))
     }
 
     /// A word for listings.
@@ -179,7 +187,7 @@ fn run(next: Arc<Thread>) {
     if this.waiting.load(Relaxed) > 0 {
         timer::need_interrupt_at(now + TIME_SLICE);
     }
-    next.sched.effective.store(next.sched.priority.load(Relaxed), Relaxed);
+    next.sched.effective.store(next.sched.base(), Relaxed);
     if let Err(next) = switch(next, now) {
         enqueue_on(cpu::id(), next);
         cpu::spin_hint();
@@ -242,7 +250,7 @@ fn leave_cpu(me: &Arc<Thread>) {
                 if this.waiting.load(Relaxed) > 0 {
                     timer::need_interrupt_at(now + TIME_SLICE);
                 }
-                next.sched.effective.store(next.sched.priority.load(Relaxed), Relaxed);
+                next.sched.effective.store(next.sched.base(), Relaxed);
                 match switch(next, now) {
                     Ok(()) => return,
                     Err(next) => {
@@ -370,6 +378,27 @@ fn enqueue_on(target: usize, thread: Arc<Thread>) {
     }
 }
 
+/// Lends a thread a priority (0: none any more); false if it has that already. A ready thread moves in its queue.
+pub(crate) fn lend(thread: &Arc<Thread>, priority: u8) -> bool {
+    if thread.sched.lent.swap(priority, SeqCst) == priority {
+        return false;
+    }
+    thread.sched.effective.store(thread.sched.base(), Relaxed);
+    if thread.sched.state.load(SeqCst) == READY {
+        let target = thread.sched.cpu.load(Relaxed);
+        let cpu = CPUS.of(target);
+        let mut queue = cpu.queue.lock();
+        let found = queue.take_where(|other| Arc::ptr_eq(other, thread));
+        cpu.waiting.store(queue.len(), SeqCst);
+        drop(queue);
+        // In another CPU's queue it waits with its old priority, until that CPU or an idle one picks it.
+        if let Some(thread) = found {
+            enqueue_on(target, thread);
+        }
+    }
+    true
+}
+
 /// Parks `me` and gives the CPU, the rest of the time slice and the priority directly to `server`, a parked thread, without the run
 /// queue. If the server cannot take over at once it is queued instead. Returns when `me` is unparked (or was already).
 pub fn switch_direct(me: &Arc<Thread>, server: Arc<Thread>) {
@@ -417,7 +446,7 @@ pub fn yield_now(me: &Arc<Thread>) {
         return;
     }
     me.sched.state.store(READY, SeqCst);
-    me.sched.effective.store(me.sched.priority.load(Relaxed), Relaxed);
+    me.sched.effective.store(me.sched.base(), Relaxed);
     let affinity = me.sched.affinity.load(Relaxed);
     if affinity & (1 << cpu::id()) != 0 {
         let mut queue = this.queue.lock();

@@ -71,6 +71,7 @@ static TABLE: [Handler; COUNT] = table! {
     TIMER_SET => io::timerfd::timer_set, TIMER_GET => io::timerfd::timer_get, CLOCK_GET => clock::clock_get,
     CLOCK_SET => clock::clock_set, SLEEP => clock::sleep, FUTEX_WAIT => io::futex::futex_wait,
     FUTEX_WAKE => io::futex::futex_wake, FUTEX_REQUEUE => io::futex::futex_requeue, FUTEX_WAKE_OP => io::futex::futex_wake_op,
+    FUTEX_LOCK_PI => io::futex_pi::futex_lock_pi, FUTEX_UNLOCK_PI => io::futex_pi::futex_unlock_pi,
     PIPE => io::pipe::pipe, SOCKETPAIR => io::socket::socketpair, SENDMSG => io::socket::sendmsg,
     RECVMSG => io::socket::recvmsg, SHUTDOWN => io::socket::shutdown, SOCKET_OPTION => io::socket::socket_option,
     NS_BIND => namespace::ns_bind, NS_RESTRICT => namespace::ns_restrict, ENTROPY => power::entropy, LOG => log::log,

@@ -165,6 +165,7 @@ pub fn thread_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 /// Ends the calling thread; the last one ends the process. The caller's Arc is the only one left on this kernel stack.
 pub(crate) fn exit(me: Arc<Thread>) -> ! {
     crate::io::futex::exit_robust_list(&me);
+    crate::io::futex_pi::owner_ends(&me);
     let clear = me.clear_tid.load(Relaxed);
     if clear != 0 && crate::user::write(clear, &0u32).is_ok() {
         crate::io::futex::wake_address(&me, clear);

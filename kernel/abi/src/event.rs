@@ -65,6 +65,8 @@ pub const CLOCK_BOOTTIME: u64 = 7;
 pub const FUTEX_SHARED: u64 = 1;
 /// FUTEX_WAIT: the deadline is on the realtime clock (else monotonic); always absolute.
 pub const FUTEX_REALTIME: u64 = 2;
+/// FUTEX_LOCK_PI: EAGAIN instead of waiting.
+pub const FUTEX_TRY: u64 = 8;
 /// FUTEX_REQUEUE: do not compare the word with `value`.
 pub const FUTEX_NO_COMPARE: u64 = 4;
 /// A bitset that matches every waiter.

@@ -133,6 +133,9 @@ syscalls! {
     109 FUTEX_REQUEUE "`(addr, wake, requeue, addr2, value, flags) -> woken + requeued`: FUTEX_CMP_REQUEUE."
     110 FUTEX_WAKE_OP "`(addr, wake, wake2, addr2, encoded op, flags) -> woken`"
 
+    111 FUTEX_LOCK_PI "`(addr, deadline, flags FutexFlags)`: takes the word for the calling thread, lending its owner the caller's priority while it waits. EDEADLK, EAGAIN, ETIMEDOUT, EINTR, ESRCH."
+    112 FUTEX_UNLOCK_PI "`(addr, flags)`: gives the word to the waiter of the highest priority. EPERM."
+
     // Pipes and sockets
     114 PIPE "`(*[i32; 2], flags)`: pipe2(2)."
     115 SOCKETPAIR "`(type, protocol, *[i32; 2])`: AF_UNIX; type with SOCK_CLOEXEC, SOCK_NONBLOCK."

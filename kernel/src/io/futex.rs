@@ -69,7 +69,7 @@ fn bucket_of(key: &FutexKey) -> usize {
 }
 
 /// EINVAL if the address is not aligned; EFAULT if it is no user address.
-fn key_of(me: &Thread, addr: u64, shared: bool) -> Result<FutexKey> {
+pub(super) fn key_of(me: &Thread, addr: u64, shared: bool) -> Result<FutexKey> {
     if addr % 4 != 0 {
         return Err(Errno::EINVAL);
     }

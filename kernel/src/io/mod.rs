@@ -6,6 +6,7 @@
 pub mod event;
 pub mod eventfd;
 pub mod futex;
+pub mod futex_pi;
 mod nesting;
 pub mod pipe;
 pub mod poll;

@@ -25,7 +25,7 @@ mod start;
 mod system;
 mod transfer;
 
-pub use signals::sigaction;
+pub use signals::{sigaction, take_held_back};
 pub use spawn::{Attributes, FileAction, spawn};
 pub use start::{
     PerThread, clone_thread, early_init, exit_process, exit_thread, exit_thread_unmapping, fork, late_init, set_fs,
