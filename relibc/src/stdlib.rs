@@ -115,3 +115,30 @@ c_api! {
     /// canonicalize_file_name(3).
     fn canonicalize_file_name(path: *const c_char) -> *mut c_char { realpath(path, ptr::null_mut()) }
 }
+
+c_api! {
+    /// getloadavg(3), from /proc/loadavg.
+    fn getloadavg(out: *mut f64, count: c_int) -> c_int {
+        let fd = errno::int(sys::openat(libc::AT_FDCWD, c"/proc/loadavg".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC, 0));
+        if fd < 0 {
+            return -1;
+        }
+        let mut text = [0u8; 64];
+        let raw = sys::read(fd, text.as_mut_ptr().cast(), text.len() - 1);
+        sys::close(fd);
+        if errno::long(raw) < 0 {
+            return -1;
+        }
+        let count = count.clamp(0, 3);
+        let mut at: *mut c_char = text.as_mut_ptr().cast();
+        for index in 0..count {
+            let mut end = ptr::null_mut();
+            *out.add(index as usize) = crate::numbers::strtod(at, &mut end);
+            if end == at {
+                return index;
+            }
+            at = end;
+        }
+        count
+    }
+}
