@@ -301,8 +301,7 @@ impl Port {
         }
         if kind == abi::ANSWER_OPENED && done.result >= 0 {
             // Made here and not when the caller runs: the server may set its readiness or attach an object right after this.
-            let object = done.file.take().and_then(|file| file.object.memory(&file, false).ok());
-            done.handle = Some(SchemeHandle::new(self, done.result as u64, done.args[0], object));
+            done.handle = Some(SchemeHandle::new(self, done.result as u64, done.args[0], done.file.take()));
         }
         caller.call.finish(done);
         Some(caller)

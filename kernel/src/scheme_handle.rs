@@ -4,6 +4,8 @@
 
 use crate::call::{self, Answer, Call, Input};
 use crate::file::{APPEND, File, Object};
+use crate::io::fifo::{Fifo, FifoEnd};
+use crate::io::pipe::Pipe;
 use crate::mm::object::MemoryObject;
 use crate::port::Port;
 use crate::readiness::Readiness;
@@ -28,11 +30,16 @@ pub struct SchemeHandle {
     /// What the server says of it, for poll and epoll.
     pub readiness: Readiness,
     attached: SpinLock<Option<Arc<MemoryObject>>>,
+    /// It is a FIFO's.
+    fifo: Option<Arc<Pipe>>,
 }
 
 impl SchemeHandle {
     /// Makes the kernel's side of a newly opened handle.
-    pub(crate) fn new(port: &Arc<Port>, id: u64, flags: u64, object: Option<Arc<MemoryObject>>) -> Arc<SchemeHandle> {
+    pub(crate) fn new(port: &Arc<Port>, id: u64, flags: u64, with: Option<Arc<File>>) -> Arc<SchemeHandle> {
+        let fifo = with.as_ref().filter(|_| flags & abi::OPENED_FIFO != 0).and_then(|file| file.object::<Fifo>());
+        let fifo = fifo.map(|fifo| fifo.0.clone());
+        let object = with.and_then(|file| file.object.memory(&file, false).ok());
         let ready = if flags & abi::OPENED_NOT_READY != 0 { 0 } else { EPOLLIN | EPOLLOUT };
         let handle = Arc::new(SchemeHandle {
             port: port.clone(),
@@ -40,6 +47,7 @@ impl SchemeHandle {
             flags,
             readiness: Readiness::new(ready),
             attached: SpinLock::new(object),
+            fifo,
         });
         port.add_handle(&handle);
         handle
@@ -109,10 +117,21 @@ pub(crate) fn install(me: &Arc<Thread>, answer: Answer, flags: u32, path: Option
 pub(crate) fn file_of(answer: Answer, flags: u32, path: Option<Vec<u8>>) -> Result<Arc<File>> {
     let kept = flags & (ochre_abi::file::O_ACCMODE | O_NONBLOCK | ochre_abi::file::O_APPEND | O_PATH);
     match answer {
-        Answer::Opened(handle) => Ok(match path {
-            Some(path) => File::with_path(handle, kept, path.into_boxed_slice()),
-            None => File::new(handle, kept),
-        }),
+        Answer::Opened(handle) => {
+            let pipe = handle.fifo.clone().filter(|_| flags & O_PATH == 0);
+            let object: Arc<dyn Object> = match pipe {
+                Some(pipe) => {
+                    let mode = flags & ochre_abi::file::O_ACCMODE;
+                    let ends = (mode != ochre_abi::file::O_WRONLY, mode != ochre_abi::file::O_RDONLY);
+                    FifoEnd::open(handle, pipe, ends, flags & O_NONBLOCK != 0)?
+                }
+                None => handle,
+            };
+            Ok(match path {
+                Some(path) => File::with_path(object, kept, path.into_boxed_slice()),
+                None => File::new(object, kept),
+            })
+        }
         Answer::File(file) => Ok(file),
         Answer::Value(..) | Answer::Redirect(_) => Err(Errno::EIO),
     }

@@ -1,5 +1,6 @@
 //! Syscalls: the table, and the way in and out of the kernel.
 
+use crate::io::socket::names;
 use crate::thread::{self, Thread};
 use crate::{clock, fd, io, log, mm, namespace, open, port, power, process, sched, signal, stats};
 use alloc::sync::Arc;
@@ -74,6 +75,10 @@ static TABLE: [Handler; COUNT] = table! {
     FUTEX_LOCK_PI => io::futex_pi::futex_lock_pi, FUTEX_UNLOCK_PI => io::futex_pi::futex_unlock_pi,
     PIPE => io::pipe::pipe, SOCKETPAIR => io::socket::socketpair, SENDMSG => io::socket::sendmsg,
     RECVMSG => io::socket::recvmsg, SHUTDOWN => io::socket::shutdown, SOCKET_OPTION => io::socket::socket_option,
+    SOCKET => names::socket, SOCKET_NAME => names::socket_name, SOCKET_LISTEN => names::socket_listen,
+    SOCKET_ACCEPT => names::socket_accept, SOCKET_CONNECT => names::socket_connect,
+    SOCKET_REFERENCE => names::socket_reference, SOCKET_NEXT => names::socket_next,
+    FIFO_CREATE => io::fifo::fifo_create,
     NS_BIND => namespace::ns_bind, NS_RESTRICT => namespace::ns_restrict, ENTROPY => power::entropy, LOG => log::log,
     POWER => power::power, HOSTNAME => power::hostname,
 };

@@ -56,6 +56,13 @@ impl Answer {
         self
     }
 
+    /// The opened handle is one end of a FIFO, or both, that [`ochre_rt::syscall::fifo_create`] made; the descriptor must be open until the
+    /// answer is sent.
+    pub const fn fifo(mut self, fifo: i32) -> Self {
+        self.args[1] = fifo as u64 + 1;
+        self.flag(OPENED_FIFO)
+    }
+
     /// Writes within the attached object's size go there too, without a request.
     pub const fn writes_attached(self) -> Self {
         self.flag(OPENED_WRITE_ATTACHED)

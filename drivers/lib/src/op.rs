@@ -109,6 +109,8 @@ pub enum Op {
         offset: u64,
         len: u64,
     },
+    /// A socket's name: who asks wants to connect or send to it.
+    Reach,
     /// An operation of the scheme's own, from [`OP_PRIVATE`] on.
     Private {
         op: u16,
@@ -161,6 +163,7 @@ impl Op {
             OP_IOCTL => Op::Ioctl { request: a, argument: b },
             OP_FALLOCATE => Op::Fallocate { mode: a, offset: b, len: c },
             OP_PAGE_IN => Op::PageIn { cookie: a, offset: b, len: c },
+            OP_REACH => Op::Reach,
             op @ OP_PRIVATE.. => Op::Private { op, args: request.args },
             op => Op::Unknown { op },
         }

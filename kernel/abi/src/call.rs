@@ -107,6 +107,9 @@ pub const OPENED_WRITES_VANISH: u64 = 16;
 pub const OPENED_READS_END: u64 = 32;
 /// [`ANSWER_OPENED`]: the kernel answers reads itself: zero bytes, as many as are wanted.
 pub const OPENED_READS_ZERO: u64 = 64;
+/// [`ANSWER_OPENED`]: the attached fd is one of FIFO_CREATE: the kernel opens the end that the caller's flags ask for, and waits for the
+/// other end on the caller's time. Reads and writes come to no server.
+pub const OPENED_FIFO: u64 = 128;
 
 /// Nobody waits for the answer: the last descriptor of `handle` is gone.
 pub const OP_CLOSE: u16 = 1;
@@ -164,6 +167,9 @@ pub const OP_IOCTL: u16 = 26;
 pub const OP_FALLOCATE: u16 = 27;
 /// Nobody waits for the answer: a pager's object lacks a page: args: cookie, offset, length.
 pub const OP_PAGE_IN: u16 = 28;
+/// Path of a socket's name, which the caller must be allowed to write to; the answer is an FD of a reference (SOCKET_REFERENCE).
+/// A name is made with OP_MKNOD of S_IFSOCK, which the socket goes along with.
+pub const OP_REACH: u16 = 29;
 /// The first number that schemes define for themselves.
 pub const OP_PRIVATE: u16 = 0x100;
 
@@ -226,6 +232,20 @@ pub struct PathPair {
     pub path_len: u64,
     pub path2: u64,
     pub path2_len: u64,
+}
+
+/// Argument of SOCKET_NEXT: which reference to a socket comes next.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct SocketNext {
+    /// The number of the last one, 0 at first; the call writes the next one's.
+    pub after: u64,
+    /// Address and length of what the keys begin with.
+    pub prefix: u64,
+    pub prefix_len: u64,
+    /// Where the key goes, and the room there; the call writes the key's length.
+    pub key: u64,
+    pub key_len: u64,
 }
 
 /// Who made a request (CALLER_INFO).

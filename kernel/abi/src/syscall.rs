@@ -139,7 +139,7 @@ syscalls! {
     // Pipes and sockets
     114 PIPE "`(*[i32; 2], flags)`: pipe2(2)."
     115 SOCKETPAIR "`(type, protocol, *[i32; 2])`: AF_UNIX; type with SOCK_CLOEXEC, SOCK_NONBLOCK."
-    116 SENDMSG "`(fd, *msghdr, flags) -> bytes`"
+    116 SENDMSG "`(fd, *msghdr, flags, 0 or 1 + fd of a reference) -> bytes`: the name in the header is not looked at, the reference is."
     117 RECVMSG "`(fd, *msghdr, flags) -> bytes`"
     118 SHUTDOWN "`(fd, how)`"
     119 SOCKET_OPTION "`(fd, level, name, buffer, *len, set) `: get/setsockopt(2) of kernel sockets."
@@ -150,6 +150,16 @@ syscalls! {
     124 ENTROPY "`(buffer, len ≤ 256) -> bytes`: from the CPU's generator and timing jitter; the seed of rand."
     125 LOG "`(level, text, len)`: a line of the kernel log."
     126 POWER "`(what, status)`: power off, reboot, or leave the VM with a status; needs RIGHT_POWER."
+
+    // Sockets with names
+    127 SOCKET "`(type, protocol) -> fd`: AF_UNIX; type with SOCK_CLOEXEC, SOCK_NONBLOCK."
+    128 SOCKET_NAME "`(fd, which, buffer, len) -> bytes`: what follows the family in the address of the socket (0) or its peer (1); 2 sets the socket's, once; an empty one is given up again while no server keeps it."
+    129 SOCKET_LISTEN "`(fd, backlog)`: listen(2)."
+    130 SOCKET_ACCEPT "`(fd, flags) -> fd`: accept4(2)."
+    131 SOCKET_CONNECT "`(fd, fd of a reference)`: connect(2); -1 dissolves a datagram socket's connection."
+    132 SOCKET_REFERENCE "`(fd, key, key_len) -> fd`: leads to the socket and does not keep it open; needs RIGHT_SCHEME."
+    133 SOCKET_NEXT "`(*SocketNext) -> fd`: one more reference to a living socket of which a server kept one; ENOENT after the last. Needs RIGHT_SCHEME."
+    134 FIFO_CREATE "`(flags O_CLOEXEC) -> fd`: what a server keeps for a FIFO's inode, and attaches to an answer with OPENED_FIFO."
 
     // Processes, continued
     140 HOSTNAME "`(buffer, len ≤ 64, set) -> bytes`: the machine's name, read, or set from the buffer; setting needs RIGHT_NAMESPACE."

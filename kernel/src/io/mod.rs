@@ -5,6 +5,7 @@
 
 pub mod event;
 pub mod eventfd;
+pub mod fifo;
 pub mod futex;
 pub mod futex_pi;
 mod nesting;

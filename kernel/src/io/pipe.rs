@@ -36,12 +36,16 @@ pub const OP_PIPE_SET_SIZE: u16 = OP_PRIVATE;
 pub const OP_PIPE_GET_SIZE: u16 = OP_PRIVATE + 1;
 
 /// What both ends share.
-struct Pipe {
+pub struct Pipe {
     state: SpinLock<State>,
     read_wait: WaitQueue,
     write_wait: WaitQueue,
     read_ready: Readiness,
     write_ready: Readiness,
+    /// What somebody sees who holds a FIFO open for both.
+    both_ready: Readiness,
+    /// Who waits for another end to be opened.
+    open_wait: WaitQueue,
     ino: u64,
 }
 
@@ -50,6 +54,9 @@ struct State {
     /// Open ends.
     readers: usize,
     writers: usize,
+    /// Ends opened so far.
+    read_opens: u64,
+    write_opens: u64,
     /// Somebody is copying out, or in.
     reading: bool,
     writing: bool,
@@ -65,12 +72,15 @@ impl State {
 }
 
 impl Pipe {
-    fn new() -> Arc<Pipe> {
+    /// A pipe without ends yet.
+    pub(super) fn new() -> Arc<Pipe> {
         Arc::new(Pipe {
             state: SpinLock::new(State {
                 ring: Ring::new(CAPACITY),
                 readers: 0,
                 writers: 0,
+                read_opens: 0,
+                write_opens: 0,
                 reading: false,
                 writing: false,
                 read_contended: false,
@@ -80,8 +90,63 @@ impl Pipe {
             write_wait: WaitQueue::new(),
             read_ready: Readiness::new(0),
             write_ready: Readiness::new(EPOLLOUT),
+            both_ready: Readiness::new(EPOLLOUT),
+            open_wait: WaitQueue::new(),
             ino: new_inode(),
         })
+    }
+
+    /// What somebody sees who holds both ends.
+    pub(super) fn both_ready(&self) -> &Readiness {
+        &self.both_ready
+    }
+
+    fn set_readable(&self) {
+        self.read_ready.raise(EPOLLIN);
+        self.both_ready.raise(EPOLLIN);
+    }
+
+    fn set_empty(&self) {
+        self.read_ready.clear(EPOLLIN);
+        self.both_ready.clear(EPOLLIN);
+    }
+
+    /// Opens ends, as fifo(7) has it: a blocking open of one waits until another is opened. ENXIO: `nonblocking`, to write, and
+    /// nobody reads; EINTR.
+    pub(super) fn open(
+        self: &Arc<Self>,
+        read: bool,
+        write: bool,
+        nonblocking: bool,
+    ) -> Result<(Option<Arc<ReadEnd>>, Option<Arc<WriteEnd>>)> {
+        if write && !read && nonblocking && self.state.lock().readers == 0 {
+            return Err(Errno::ENXIO);
+        }
+        let seen =
+            |state: &State| if read { (state.writers, state.write_opens) } else { (state.readers, state.read_opens) };
+        let opens = seen(&self.state.lock()).1;
+        let ends = (read.then(|| ReadEnd::of(self.clone())), write.then(|| WriteEnd::of(self.clone())));
+        self.open_wait.wake_all();
+        if nonblocking || (read && write) {
+            return Ok(ends);
+        }
+        self.open_wait.wait_until(None, || {
+            let (open, now) = seen(&self.state.lock());
+            // One that was opened and closed again counts, too.
+            (open > 0 || now != opens).then_some(())
+        })?;
+        Ok(ends)
+    }
+
+    /// Nobody holds an end any more: a FIFO starts afresh.
+    fn reset(&self, state: &mut State) {
+        let capacity = state.ring.capacity();
+        state.ring = Ring::new(capacity);
+        self.read_ready.clear(EPOLLIN | EPOLLHUP);
+        self.write_ready.clear(EPOLLERR);
+        self.write_ready.raise(EPOLLOUT);
+        self.both_ready.clear(EPOLLIN);
+        self.both_ready.raise(EPOLLOUT);
     }
 
     /// Takes the reader's turn: how many bytes there are, 0 at the end.
@@ -108,7 +173,7 @@ impl Pipe {
         state.ring.consume(taken);
         let more = !state.ring.is_empty();
         if !more {
-            self.read_ready.clear(EPOLLIN);
+            self.set_empty();
         }
         self.refresh_write(&state);
         let contended = core::mem::take(&mut state.read_contended);
@@ -162,9 +227,10 @@ impl Pipe {
         state.writing = false;
         state.ring.commit(written);
         if state.readers == 0 {
-            state.ring = Ring::new(CAPACITY);
+            let capacity = state.ring.capacity();
+            state.ring = Ring::new(capacity);
         } else if written > 0 {
-            self.read_ready.raise(EPOLLIN);
+            self.set_readable();
         }
         self.refresh_write(&state);
         let room = state.ring.free() > 0;
@@ -186,8 +252,10 @@ impl Pipe {
         let is = state.ring.free() >= PIPE_BUF;
         if is && !was {
             self.write_ready.raise(EPOLLOUT);
+            self.both_ready.raise(EPOLLOUT);
         } else if was && !is {
             self.write_ready.clear(EPOLLOUT);
+            self.both_ready.clear(EPOLLOUT);
         }
     }
 
@@ -218,7 +286,7 @@ impl Pipe {
         Ok(total)
     }
 
-    fn call(&self, file: &File, args: &CallArgs) -> Result<usize> {
+    pub(super) fn call(&self, file: &File, args: &CallArgs) -> Result<usize> {
         match args.op as u16 {
             OP_IOCTL => ioctl(file, args, self.state.lock().ring.len(), None),
             OP_PIPE_GET_SIZE => Ok(self.state.lock().ring.capacity()),
@@ -262,7 +330,10 @@ pub fn new() -> (Arc<ReadEnd>, Arc<WriteEnd>) {
 
 impl ReadEnd {
     fn of(pipe: Arc<Pipe>) -> Arc<ReadEnd> {
-        pipe.state.lock().readers += 1;
+        let mut state = pipe.state.lock();
+        state.readers += 1;
+        state.read_opens += 1;
+        drop(state);
         pipe.write_ready.clear(EPOLLERR);
         Arc::new(ReadEnd(pipe))
     }
@@ -275,7 +346,10 @@ impl ReadEnd {
 
 impl WriteEnd {
     fn of(pipe: Arc<Pipe>) -> Arc<WriteEnd> {
-        pipe.state.lock().writers += 1;
+        let mut state = pipe.state.lock();
+        state.writers += 1;
+        state.write_opens += 1;
+        drop(state);
         pipe.read_ready.clear(EPOLLHUP);
         Arc::new(WriteEnd(pipe))
     }
@@ -296,9 +370,13 @@ impl Drop for ReadEnd {
         }
         if !state.writing {
             // Nobody will read it.
-            state.ring = Ring::new(CAPACITY);
+            let capacity = state.ring.capacity();
+            state.ring = Ring::new(capacity);
         }
         pipe.write_ready.raise(EPOLLERR | EPOLLOUT);
+        if state.writers == 0 {
+            pipe.reset(&mut state);
+        }
         drop(state);
         pipe.write_wait.wake_all();
     }
@@ -313,6 +391,9 @@ impl Drop for WriteEnd {
             return;
         }
         pipe.read_ready.raise(EPOLLHUP);
+        if state.readers == 0 {
+            pipe.reset(&mut state);
+        }
         drop(state);
         pipe.read_wait.wake_all();
     }

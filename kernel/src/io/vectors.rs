@@ -1,6 +1,7 @@
 //! Scattered user memory: struct iovec.
 
 use crate::file::File;
+use crate::io::fifo::FifoEnd;
 use crate::io::pipe::{ReadEnd, WriteEnd};
 use crate::io::socket::Socket;
 use crate::user::{self, UserSlice};
@@ -90,7 +91,10 @@ pub fn readv(file: &File, vectors: u64, count: u64) -> Option<Result<usize>> {
     let read: &dyn Fn(&mut Vectors) -> Result<usize> = match (file.object::<ReadEnd>(), file.object::<Socket>()) {
         (Some(pipe), _) => &|to| pipe.read_vectors(file, to),
         (_, Some(socket)) => &|to| socket.read_vectors(file, to),
-        _ => return None,
+        _ => match file.object::<FifoEnd>() {
+            Some(fifo) => &|to| fifo.read_vectors(file, to),
+            None => return None,
+        },
     };
     if !file.readable() {
         return Some(Err(Errno::EBADF));
@@ -103,7 +107,10 @@ pub fn writev(file: &File, vectors: u64, count: u64) -> Option<Result<usize>> {
     let write: &dyn Fn(&mut Vectors) -> Result<usize> = match (file.object::<WriteEnd>(), file.object::<Socket>()) {
         (Some(pipe), _) => &|from| pipe.write_vectors(file, from),
         (_, Some(socket)) => &|from| socket.write_vectors(file, from),
-        _ => return None,
+        _ => match file.object::<FifoEnd>() {
+            Some(fifo) => &|from| fifo.write_vectors(file, from),
+            None => return None,
+        },
     };
     if !file.writable() {
         return Some(Err(Errno::EBADF));

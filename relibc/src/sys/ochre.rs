@@ -16,6 +16,7 @@ mod files;
 mod futex;
 mod identity;
 mod memory;
+mod names;
 mod paths;
 mod processes;
 mod signals;
@@ -303,7 +304,7 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_bind => sockets::bind,
         SYS_listen => sockets::listen,
         SYS_accept => sockets::accept,
-        SYS_accept4 => sockets::accept,
+        SYS_accept4 => sockets::accept4,
         SYS_connect => sockets::connect,
         SYS_getsockname => sockets::getsockname,
         SYS_getpeername => sockets::getpeername,

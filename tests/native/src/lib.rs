@@ -40,3 +40,10 @@ pub fn start_self(arguments: &[&str]) -> Result<Child> {
     }
     Ok(child)
 }
+
+/// The process id of a service, from /scheme/sys/process: pid first, name last.
+pub fn pid_of(name: &str) -> Result<i32> {
+    let text = std::fs::read_to_string("/scheme/sys/process")?;
+    let line = text.lines().find(|line| line.ends_with(&format!(" {name}"))).ok_or(format!("{name} does not run"))?;
+    Ok(line.split(' ').next().unwrap_or_default().parse()?)
+}

@@ -7,7 +7,9 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 mod signals;
+mod sockets;
 pub use signals::*;
+pub use sockets::*;
 
 /// The result of a C function that says −1 for an error.
 fn checked(result: i32) -> io::Result<i32> {

@@ -69,6 +69,16 @@ impl Objects {
     }
 }
 
+impl Objects {
+    /// Keeps a descriptor open for a while that an answer may have named which is not sent yet.
+    pub fn retire_fd(&mut self, fd: OwnedFd) {
+        self.retired.push_back(fd);
+        if self.retired.len() > RETIRED {
+            self.retired.pop_front();
+        }
+    }
+}
+
 impl Store for Objects {
     type Data = Data;
 
@@ -99,9 +109,8 @@ impl Store for Objects {
             Data::Own { object, .. } => Some(object),
             Data::Module { slice, .. } => slice.into_inner(),
         };
-        self.retired.extend(fd);
-        if self.retired.len() > RETIRED {
-            self.retired.pop_front();
+        if let Some(fd) = fd {
+            self.retire_fd(fd);
         }
     }
 

@@ -11,6 +11,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use ochre_abi::file::*;
 use ochre_abi::{Errno, Result};
+use ochre_rt::{OwnedFd, syscall};
 use ochre_scheme::{Answer, Op, Port, Request, Scheme};
 use zerocopy::{Immutable, IntoBytes};
 
@@ -18,6 +19,8 @@ use zerocopy::{Immutable, IntoBytes};
 const DEVICE: u64 = 1;
 /// Bytes of data handled at a time.
 const CHUNK: usize = 64 * 1024;
+/// Under which key the kernel notes sockets with names here. The tree does not outlive this server, so nobody asks for it.
+const SOCKET_KEY: &[u8] = b"initfs";
 const TMPFS_MAGIC: i64 = 0x0102_1994;
 
 /// struct statfs of Linux x86-64.
@@ -45,12 +48,14 @@ pub struct FileServer {
     port: Port,
     /// Handles whose file's object changed before the answer that opened them was sent.
     unattached: Vec<u64>,
+    /// What stands behind FIFOs (FIFO_CREATE's) and sockets (references).
+    behind: BTreeMap<Ino, OwnedFd>,
 }
 
 impl FileServer {
     /// A tree for the port that serves it.
     pub fn new(fs: Fs<Objects>, port: Port) -> Self {
-        Self { fs, port, unattached: Vec::new() }
+        Self { fs, port, unattached: Vec::new(), behind: BTreeMap::new() }
     }
 
     fn dispatch(&mut self, request: &mut Request) -> core::result::Result<Answer, Stop> {
@@ -91,8 +96,15 @@ impl FileServer {
             Op::Mkdir { mode } => {
                 self.fs.make_directory(at(request), mode, &caller)?;
             }
+            Op::Mknod { mode, .. } if mode & S_IFMT == S_IFSOCK && request.fd_count() > 0 => {
+                self.bind(request, mode, &caller)?;
+            }
             Op::Mknod { mode, device } => {
                 self.fs.make_node(at(request), mode, device, &caller)?;
+            }
+            Op::Reach => {
+                let ino = self.fs.reach(at(request), &caller)?;
+                return Ok(Answer::share(self.behind.get(&ino).ok_or(Errno::ECONNREFUSED)?.get()));
             }
             Op::Symlink => {
                 let mut target = vec![0; crate::ramfs::PATH_MAX + 1];
@@ -139,6 +151,10 @@ impl FileServer {
             let (_, attributes, _) = self.fs.attributes(by_handle(opened.handle), true, caller)?;
             return Ok(if attributes.mode & S_IFMT == S_IFDIR { answer.directory() } else { answer });
         }
+        if self.fs.is_fifo(opened.ino) {
+            let fifo = self.fifo(opened.ino).inspect_err(|_| self.fs.close(opened.handle))?;
+            return Ok(answer.fifo(fifo));
+        }
         self.changed(opened.ino, opened.replaced);
         let object = match self.fs.data(opened.ino) {
             Err(Errno::EISDIR) => return Ok(answer.directory().seekable()),
@@ -150,6 +166,42 @@ impl FileServer {
             Err(error) => {
                 self.fs.close(opened.handle);
                 Err(error.into())
+            }
+        }
+    }
+
+    /// What the kernel opens the ends of a FIFO from.
+    fn fifo(&mut self, ino: Ino) -> Result<i32> {
+        if let Some(fifo) = self.behind.get(&ino) {
+            return Ok(fifo.get());
+        }
+        let fifo = OwnedFd::new(syscall::fifo_create(O_CLOEXEC)?);
+        let number = fifo.get();
+        self.behind.insert(ino, fifo);
+        Ok(number)
+    }
+
+    /// bind(2): a name for the socket that came along.
+    fn bind(&mut self, request: &Request, mode: u32, caller: &Caller) -> core::result::Result<(), Stop> {
+        let socket = request.take_fd(0)?;
+        let ino = self.fs.make_node(at(request), mode, 0, caller)?;
+        match syscall::socket_reference(socket.get(), SOCKET_KEY) {
+            Ok(reference) => {
+                self.behind.insert(ino, OwnedFd::new(reference));
+                Ok(())
+            }
+            Err(error) => {
+                self.fs.remove(at(request), false, &Caller::ROOT)?;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Forgets what stood behind names that are gone.
+    fn forget(&mut self) {
+        for ino in self.fs.take_gone() {
+            if let Some(fd) = self.behind.remove(&ino) {
+                self.fs.store_mut().retire_fd(fd);
             }
         }
     }
@@ -323,6 +375,7 @@ impl Scheme for FileServer {
             self.attach();
         }
         let outcome = self.dispatch(request);
+        self.forget();
         settle(request, outcome)
     }
 }

@@ -22,6 +22,8 @@ pub struct Segment {
     pub credentials: Option<UserCredentials>,
     /// Open files that go with it.
     pub files: Vec<Arc<File>>,
+    /// A datagram's sender, if it has a name.
+    pub from: Option<Arc<[u8]>>,
     /// How many of them are sockets of this kind: [`super::flight`] counts those.
     pub sockets: usize,
 }

@@ -1,7 +1,8 @@
-//! Connected AF_UNIX sockets: unix(7), of the kinds SOCK_STREAM, SOCK_DGRAM and SOCK_SEQPACKET.
+//! AF_UNIX sockets: unix(7), of the kinds SOCK_STREAM, SOCK_DGRAM and SOCK_SEQPACKET.
 //!
-//! Names, listening and connecting are a server's affair (ipcd): it asks for a [`Socket::pair`] and hands the ends out. A pair has two
-//! sides, each with an inbox that the other side fills. Data stand in page frames: one copy in, one copy out.
+//! Each socket has a [`Side`] with an inbox that others fill. Data stand in page frames: one copy in, one copy out. Which name
+//! leads to which socket is the affair of servers (a file system's, or ipcd): they keep [`names::Reference`]s, and a caller that
+//! got one connects or sends with it; from then on no server stands between the ends.
 //!
 //! Open files in flight (SCM_RIGHTS) can hold each other: a socket inside its own inbox has no user left and would stay for ever.
 //! [`flight`] finds such cycles, as Linux's unix_gc does.
@@ -9,6 +10,7 @@
 mod ancillary;
 mod flight;
 mod inbox;
+pub mod names;
 mod options;
 mod receive;
 mod send;
@@ -20,10 +22,12 @@ use crate::readiness::Readiness;
 use crate::thread::{self, Thread};
 use crate::user::{self, UserSlice};
 use crate::wait::WaitQueue;
-use alloc::sync::Arc;
-use core::sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed};
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use hal::SpinLock;
 use inbox::Inbox;
+use names::State;
 use ochre_abi::call::{CallArgs, OP_IOCTL, OP_STAT};
 use ochre_abi::event::{EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP};
 use ochre_abi::file::{O_CLOEXEC, O_NONBLOCK, O_RDWR, S_IFSOCK, Stat};
@@ -39,7 +43,10 @@ pub use send::sendmsg;
 const AF_UNIX: u64 = 1;
 const SOCK_STREAM: u64 = 1;
 const SOCK_DGRAM: u64 = 2;
+const SOCK_RAW: u64 = 3;
 const SOCK_SEQPACKET: u64 = 5;
+/// Types that socket(2) knows of.
+const SOCK_MAX: u64 = 11;
 
 /// What one write is to the other end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +66,21 @@ impl Kind {
 
     fn connected(self) -> bool {
         self != Kind::Datagram
+    }
+
+    /// socket(2)'s type, without flags, and protocol.
+    fn of(number: u64, protocol: u64) -> Result<Kind> {
+        if protocol != 0 && protocol != AF_UNIX {
+            return Err(Errno::EPROTONOSUPPORT);
+        }
+        match number {
+            SOCK_STREAM => Ok(Kind::Stream),
+            // As Linux takes it.
+            SOCK_DGRAM | SOCK_RAW => Ok(Kind::Datagram),
+            SOCK_SEQPACKET => Ok(Kind::SeqPacket),
+            0..SOCK_MAX => Err(Errno::ESOCKTNOSUPPORT),
+            _ => Err(Errno::EINVAL),
+        }
     }
 
     fn number(self) -> i32 {
@@ -85,6 +107,8 @@ pub struct UserCredentials {
 impl UserCredentials {
     /// Nobody: what a message has that was sent before anybody asked for credentials.
     const NOBODY: UserCredentials = UserCredentials { pid: 0, uid: 65534, gid: 65534 };
+    /// What SO_PEERCRED tells of a socket that is not connected.
+    const UNKNOWN: UserCredentials = UserCredentials { pid: 0, uid: u32::MAX, gid: u32::MAX };
 
     /// A process's.
     pub fn of(process: &Process) -> UserCredentials {
@@ -93,39 +117,54 @@ impl UserCredentials {
     }
 }
 
-/// Two connected sockets' common state.
-struct Pair {
-    kind: Kind,
-    sides: [Side; 2],
-}
-
+/// One socket's state, which other sockets reach: as their peer, or where they connect or send to.
 struct Side {
     /// What this side will receive.
     inbox: SpinLock<Inbox>,
+    /// Who waits to receive, or for a connection.
     readers: WaitQueue,
-    /// The other side's senders that wait for room in `inbox`.
+    /// Senders that wait for room in `inbox`, or for room in the queue of connections.
     writers: WaitQueue,
     readiness: Readiness,
-    /// Who made this side, as the other side's SO_PEERCRED tells.
-    credentials: UserCredentials,
+    kind: Kind,
     options: Options,
     /// SO_ERROR, or 0.
     error: AtomicI32,
-    ino: AtomicU64,
+    /// A datagram socket sends nothing more (of the others the peer's inbox knows).
+    write_shut: AtomicBool,
+    ino: u64,
+    state: SpinLock<State>,
+    /// Where it sends to. A connected kind's stays for as long as the socket does.
+    peer: SpinLock<Option<Arc<Side>>>,
+    /// SO_PEERCRED.
+    peer_credentials: SpinLock<UserCredentials>,
+    /// The address it is bound to: what follows the family in struct sockaddr_un.
+    name: SpinLock<Option<Name>>,
+    /// Datagram senders that found no room here.
+    crowd: SpinLock<Vec<Weak<Side>>>,
 }
 
+/// A bound address.
+type Name = Arc<[u8]>;
+
 impl Side {
-    fn new(credentials: UserCredentials) -> Side {
-        Side {
+    fn new(kind: Kind, ready: u32) -> Arc<Side> {
+        Arc::new(Side {
             inbox: SpinLock::new(Inbox::new()),
             readers: WaitQueue::new(),
             writers: WaitQueue::new(),
-            readiness: Readiness::new(EPOLLOUT),
-            credentials,
+            readiness: Readiness::new(ready),
+            kind,
             options: Options::new(),
             error: AtomicI32::new(0),
-            ino: AtomicU64::new(new_inode()),
-        }
+            write_shut: AtomicBool::new(false),
+            ino: new_inode(),
+            state: SpinLock::new(State::Unconnected),
+            peer: SpinLock::new(None),
+            peer_credentials: SpinLock::new(UserCredentials::UNKNOWN),
+            name: SpinLock::new(None),
+            crowd: SpinLock::new(Vec::new()),
+        })
     }
 
     /// A pending error, told once.
@@ -137,59 +176,92 @@ impl Side {
         self.readiness.clear(EPOLLERR);
         Some(Errno(error))
     }
+
+    fn fail(&self, error: Errno) {
+        self.error.store(error.0, Relaxed);
+        self.readiness.raise(EPOLLERR);
+    }
+
+    fn peer(&self) -> Option<Arc<Side>> {
+        self.peer.lock().clone()
+    }
+
+    fn name(&self) -> Option<Name> {
+        self.name.lock().clone()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.inbox.lock().closed
+    }
+
+    /// Nothing more comes into the inbox (and, for connected kinds, nothing more goes out of the peer).
+    fn close_inbox(&self, sender: Option<&Side>) {
+        let mut inbox = self.inbox.lock();
+        inbox.receive_shut = true;
+        inbox.send_shut |= self.kind.connected();
+        self.readiness.raise(EPOLLIN | EPOLLRDHUP);
+        drop(inbox);
+        self.readers.wake_all();
+        self.writers.wake_all();
+        // A sender must find out: its write does not block any more.
+        if let Some(sender) = sender {
+            sender.readiness.raise(EPOLLOUT);
+        }
+        self.admit_crowd();
+    }
+
+    /// Tells the datagram senders that found no room that there may be some.
+    fn admit_crowd(&self) {
+        let crowd = core::mem::take(&mut *self.crowd.lock());
+        for sender in crowd.iter().filter_map(Weak::upgrade) {
+            sender.readiness.raise(EPOLLOUT);
+        }
+    }
 }
 
-/// One end.
+fn hang_up_if_closed(one: &Side, other: &Side) {
+    let shut = |side: &Side| {
+        let inbox = side.inbox.lock();
+        (inbox.receive_shut, inbox.send_shut)
+    };
+    let [(a_in, b_out), (b_in, a_out)] = [shut(one), shut(other)];
+    for (side, closed) in [one, other].into_iter().zip([a_in && a_out, b_in && b_out]) {
+        if closed {
+            side.readiness.raise(EPOLLHUP);
+        }
+    }
+}
+
+/// What a file descriptor refers to. Dropping it closes the socket; its [`Side`] may live on as others' peer.
 pub struct Socket {
-    pair: Arc<Pair>,
-    side: usize,
+    own: Arc<Side>,
 }
 
 impl Socket {
+    /// A socket without a name or a peer.
+    fn new(kind: Kind) -> Arc<Socket> {
+        // As Linux: one that is not connected hangs up.
+        let ready = if kind.connected() { EPOLLOUT | EPOLLHUP } else { EPOLLOUT };
+        Arc::new(Socket { own: Side::new(kind, ready) })
+    }
+
     /// Two connected ends; the credentials are what SO_PEERCRED tells the other end.
     pub fn pair(kind: Kind, a: UserCredentials, b: UserCredentials) -> (Arc<Socket>, Arc<Socket>) {
-        let pair = Arc::new(Pair { kind, sides: [Side::new(a), Side::new(b)] });
-        let other = pair.clone();
-        (Arc::new(Socket { pair, side: 0 }), Arc::new(Socket { pair: other, side: 1 }))
+        let (one, other) = (Side::new(kind, EPOLLOUT), Side::new(kind, EPOLLOUT));
+        names::join(&one, &other, a, b);
+        (Arc::new(Socket { own: one }), Arc::new(Socket { own: other }))
     }
 
     fn kind_of(&self) -> Kind {
-        self.pair.kind
+        self.own.kind
     }
 
     fn own(&self) -> &Side {
-        &self.pair.sides[self.side]
+        &self.own
     }
 
-    fn peer(&self) -> &Side {
-        &self.pair.sides[1 - self.side]
-    }
-
-    /// Nothing more comes into `side`'s inbox (and, for connected kinds, nothing more goes out of the other side).
-    fn close_inbox(&self, side: usize) {
-        let receiver = &self.pair.sides[side];
-        let mut inbox = receiver.inbox.lock();
-        inbox.receive_shut = true;
-        inbox.send_shut |= self.kind_of().connected();
-        receiver.readiness.raise(EPOLLIN | EPOLLRDHUP);
-        drop(inbox);
-        receiver.readers.wake_all();
-        receiver.writers.wake_all();
-        // A sender must find out: its write does not block any more.
-        self.pair.sides[1 - side].readiness.raise(EPOLLOUT);
-    }
-
-    fn hang_up_if_closed(&self) {
-        let shut = |side: &Side| {
-            let inbox = side.inbox.lock();
-            (inbox.receive_shut, inbox.send_shut)
-        };
-        let [(a_in, b_out), (b_in, a_out)] = [shut(&self.pair.sides[0]), shut(&self.pair.sides[1])];
-        for (side, closed) in self.pair.sides.iter().zip([a_in && a_out, b_in && b_out]) {
-            if closed {
-                side.readiness.raise(EPOLLHUP);
-            }
-        }
+    fn peer(&self) -> Option<Arc<Side>> {
+        self.own.peer()
     }
 
     /// shutdown(2): `how` is SHUT_RD, SHUT_WR or SHUT_RDWR.
@@ -200,18 +272,23 @@ impl Socket {
             2 => (true, true),
             _ => return Err(Errno::EINVAL),
         };
+        let peer = self.peer();
         if reading {
-            self.close_inbox(self.side);
+            self.own.close_inbox(peer.as_deref());
         }
-        if writing {
-            if self.kind_of().connected() {
-                self.close_inbox(1 - self.side);
-            } else {
-                self.peer().inbox.lock().send_shut = true;
-                self.peer().writers.wake_all();
+        if writing && !self.kind_of().connected() {
+            self.own.write_shut.store(true, Relaxed);
+            if let Some(peer) = &peer {
+                peer.writers.wake_all();
             }
+        } else if let (true, Some(peer)) = (writing, &peer) {
+            peer.close_inbox(Some(&self.own));
         }
-        self.hang_up_if_closed();
+        match &peer {
+            Some(peer) if self.kind_of().connected() => hang_up_if_closed(&self.own, peer),
+            _ if reading && writing => self.own.readiness.raise(EPOLLHUP),
+            _ => {}
+        }
         Ok(())
     }
 
@@ -228,23 +305,27 @@ impl Socket {
 
 impl Drop for Socket {
     fn drop(&mut self) {
-        let kind = self.kind_of();
+        let connected = self.kind_of().connected();
         let unread = {
-            let mut inbox = self.own().inbox.lock();
+            let mut inbox = self.own.inbox.lock();
             inbox.closed = true;
             !inbox.is_empty()
         };
-        if unread && kind.connected() {
-            // As Linux: the peer learns that what it sent was not read.
-            self.peer().error.store(Errno::ECONNRESET.0, Relaxed);
-            self.peer().readiness.raise(EPOLLERR);
+        names::forget(&self.own);
+        // Without this, two peers would keep each other.
+        let peer = self.own.peer.lock().take();
+        if let Some(peer) = &peer {
+            if unread && connected {
+                // As Linux: the peer learns that what it sent was not read.
+                peer.fail(Errno::ECONNRESET);
+            }
         }
-        self.close_inbox(self.side);
-        if kind.connected() {
-            self.close_inbox(1 - self.side);
-            self.hang_up_if_closed();
+        self.own.close_inbox(peer.as_deref());
+        if let (true, Some(peer)) = (connected, &peer) {
+            peer.close_inbox(Some(&self.own));
+            hang_up_if_closed(&self.own, peer);
         }
-        flight::empty(self.own());
+        flight::empty(&self.own);
     }
 }
 
@@ -262,7 +343,7 @@ impl Object for Socket {
     }
 
     fn stat(&self, _file: &File) -> Result<Stat> {
-        Ok(anonymous_stat(S_IFSOCK | 0o777, self.own().ino.load(Relaxed)))
+        Ok(anonymous_stat(S_IFSOCK | 0o777, self.own().ino))
     }
 
     fn call(&self, file: &File, args: &CallArgs) -> Result<usize> {
@@ -270,7 +351,7 @@ impl Object for Socket {
             OP_STAT => answer_stat(&self.stat(file)?, args),
             OP_IOCTL => {
                 let to_read = self.own().inbox.lock().next_len(self.kind_of());
-                let unsent = self.peer().inbox.lock().len();
+                let unsent = self.peer().map_or(0, |peer| peer.inbox.lock().len());
                 ioctl(file, args, to_read, Some(unsent))
             }
             _ => Err(Errno::EINVAL),
@@ -286,15 +367,7 @@ impl Object for Socket {
 pub fn socketpair(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let [kind, protocol, fds, ..] = *a;
     let flags = kind & u64::from(O_CLOEXEC | O_NONBLOCK);
-    let kind = match kind & !flags {
-        SOCK_STREAM => Kind::Stream,
-        SOCK_DGRAM => Kind::Datagram,
-        SOCK_SEQPACKET => Kind::SeqPacket,
-        _ => return Err(Errno::EINVAL),
-    };
-    if protocol != 0 && protocol != AF_UNIX {
-        return Err(Errno::EPROTONOSUPPORT);
-    }
+    let kind = Kind::of(kind & !flags, protocol)?;
     need_room(0)?;
     flight::collect_if_many();
     let credentials = UserCredentials::of(&me.process);

@@ -20,6 +20,7 @@ const SO_RCVBUF: u64 = 8;
 const SO_KEEPALIVE: u64 = 9;
 const SO_PASSCRED: u64 = 16;
 const SO_PEERCRED: u64 = 17;
+const SO_RCVLOWAT: u64 = 18;
 const SO_RCVTIMEO: u64 = 20;
 const SO_SNDTIMEO: u64 = 21;
 const SO_ACCEPTCONN: u64 = 30;
@@ -62,6 +63,11 @@ impl Options {
             send_timeout: AtomicU64::new(FOREVER),
             receive_timeout: AtomicU64::new(FOREVER),
         }
+    }
+
+    /// SO_PASSCRED, which an accepted socket has from the listening one.
+    pub fn inherit(&self, from: &Options) {
+        self.switches.fetch_or(from.switches.load(Relaxed) & 1 << SO_PASSCRED, Relaxed);
     }
 
     /// SO_PASSCRED.
@@ -135,10 +141,12 @@ fn set_option(socket: &Socket, name: u64, buffer: u64, len: u32) -> Result<()> {
         SO_SNDBUF | SO_SNDBUFFORCE => {
             options.send_buffer.store(size(argument(buffer, len)?), Relaxed);
             // What waited for room may have it now.
-            let inbox = socket.peer().inbox.lock();
-            super::send::refresh(socket.own(), inbox.used());
-            drop(inbox);
-            socket.peer().writers.wake_all();
+            if let Some(peer) = socket.peer() {
+                let inbox = peer.inbox.lock();
+                super::send::refresh(&socket.own, &peer, inbox.used());
+                drop(inbox);
+                peer.writers.wake_all();
+            }
         }
         SO_RCVBUF | SO_RCVBUFFORCE => options.receive_buffer.store(size(argument(buffer, len)?), Relaxed),
         SO_SNDTIMEO => options.send_timeout.store(timeout_of(argument(buffer, len)?)?, Relaxed),
@@ -157,9 +165,11 @@ fn get_option(socket: &Socket, name: u64, buffer: u64, len: u32, len_addr: u64) 
         SO_ERROR => own.take_error().map_or(0, |error| error.0),
         SO_SNDBUF => options.send_buffer.load(Relaxed) as i32,
         SO_RCVBUF => options.receive_buffer.load(Relaxed) as i32,
-        SO_ACCEPTCONN | SO_PROTOCOL => 0,
+        SO_ACCEPTCONN => i32::from(own.is_listening()),
+        SO_PROTOCOL => 0,
+        SO_RCVLOWAT => 1,
         SO_DOMAIN => AF_UNIX as i32,
-        SO_PEERCRED => return answer(socket.peer().credentials, buffer, len, len_addr),
+        SO_PEERCRED => return answer(*own.peer_credentials.lock(), buffer, len, len_addr),
         SO_SNDTIMEO => return answer(time_of(options.send_timeout.load(Relaxed)), buffer, len, len_addr),
         SO_RCVTIMEO => return answer(time_of(options.receive_timeout.load(Relaxed)), buffer, len, len_addr),
         _ => return Err(Errno::ENOPROTOOPT),

@@ -4,8 +4,8 @@ use super::ancillary::Writer;
 use super::inbox::Segment;
 use super::send::refresh;
 use super::{
-    Kind, MSG_CMSG_CLOEXEC, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, MessageHeader, Socket, UserCredentials, flight,
-    message, nonblocking,
+    Kind, MSG_CMSG_CLOEXEC, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, MessageHeader, Name, Socket, UserCredentials,
+    flight, message, names, nonblocking,
 };
 use crate::file::File;
 use crate::io::{Vectors, ring_copy};
@@ -26,6 +26,8 @@ struct Received {
     credentials: Option<UserCredentials>,
     /// The message was longer than the buffer.
     truncated: bool,
+    /// A datagram's sender, if it has a name.
+    from: Option<Name>,
 }
 
 /// What the receiver's turn is for.
@@ -37,6 +39,7 @@ struct Turn {
     /// Sockets among the files that come with them.
     sockets: usize,
     credentials: Option<UserCredentials>,
+    from: Option<Name>,
     end: bool,
 }
 
@@ -67,7 +70,12 @@ pub fn recvmsg(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         }
         let truncated = if received.truncated { MSG_TRUNC } else { 0 };
         let out_flags = control.flags | truncated | flags & MSG_CMSG_CLOEXEC;
-        user::write(a[1] + offset_of!(MessageHeader, name_len) as u64, &0u32)?;
+        let from = match socket.kind_of() {
+            Kind::Datagram => received.from.take(),
+            _ => socket.peer().and_then(|peer| peer.name()),
+        };
+        let name_len = names::put_address(from.as_deref(), header.name, header.name_len)?;
+        user::write(a[1] + offset_of!(MessageHeader, name_len) as u64, &name_len)?;
         user::write(a[1] + offset_of!(MessageHeader, control_len) as u64, &control.used())?;
         user::write(a[1] + offset_of!(MessageHeader, flags) as u64, &(out_flags as u32))
     })();
@@ -76,6 +84,10 @@ pub fn recvmsg(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 }
 
 fn receive(socket: &Socket, nonblocking: bool, to: &mut Vectors, flags: u64) -> Result<Received> {
+    if socket.kind_of().connected() && socket.peer().is_none() {
+        let refused = if socket.kind_of() == Kind::Stream { Errno::EINVAL } else { Errno::ENOTCONN };
+        return Err(socket.own().take_error().unwrap_or(refused));
+    }
     match socket.kind_of() {
         Kind::Stream => receive_stream(socket, nonblocking, to, flags),
         _ => receive_packet(socket, nonblocking, to, flags),
@@ -95,7 +107,7 @@ fn begin(socket: &Socket, nonblocking: bool, max: usize) -> Option<Result<Turn>>
             return Some(Err(error));
         }
         if inbox.receive_shut {
-            return Some(Ok(Turn { bytes: 0, len: 0, sockets: 0, credentials: None, end: true }));
+            return Some(Ok(Turn { bytes: 0, len: 0, sockets: 0, credentials: None, from: None, end: true }));
         }
         return nonblocking.then_some(Err(Errno::EAGAIN));
     };
@@ -108,13 +120,14 @@ fn begin(socket: &Socket, nonblocking: bool, max: usize) -> Option<Result<Turn>>
         }
         _ => (first.len.min(max), first.len, first.sockets),
     };
+    let from = first.from.clone();
     inbox.reading = true;
-    Some(Ok(Turn { bytes, len, sockets, credentials, end: false }))
+    Some(Ok(Turn { bytes, len, sockets, credentials, from, end: false }))
 }
 
 /// Gives the turn back; `done` bytes were copied. What the bytes or the message brought.
 fn end(socket: &Socket, turn: &Turn, done: usize, peek: bool) -> Vec<Arc<File>> {
-    let own = socket.own();
+    let (own, peer) = (socket.own(), socket.peer());
     let mut flights = flight::lock(turn.sockets);
     let mut inbox = own.inbox.lock();
     inbox.reading = false;
@@ -138,8 +151,16 @@ fn end(socket: &Socket, turn: &Turn, done: usize, peek: bool) -> Vec<Arc<File>> 
     if !more && !inbox.receive_shut {
         own.readiness.clear(EPOLLIN);
     }
-    refresh(socket.peer(), inbox.used());
-    drop(inbox);
+    match &peer {
+        Some(peer) if socket.kind_of().connected() => {
+            refresh(peer, own, inbox.used());
+            drop(inbox);
+        }
+        _ => {
+            drop(inbox);
+            own.admit_crowd();
+        }
+    }
     drop(flights);
     if !peek {
         own.writers.wake_one();
@@ -172,7 +193,7 @@ fn receive_stream(socket: &Socket, nonblocking: bool, to: &mut Vectors, flags: u
             if received.bytes > 0 && socket.own().options.pass_credentials() && turn.credentials != received.credentials
             {
                 // Another sender's bytes are for the next receive.
-                end(socket, &Turn { sockets: 0, ..turn }, 0, false);
+                end(socket, &Turn { sockets: 0, from: None, ..turn }, 0, false);
                 return Ok(true);
             }
             let (done, result) = ring_copy::drain(&socket.own().inbox, super::Inbox::ring, to, 0, turn.bytes);
@@ -211,5 +232,6 @@ fn receive_packet(socket: &Socket, nonblocking: bool, to: &mut Vectors, flags: u
         files,
         credentials: turn.credentials,
         truncated: turn.len > done,
+        from: turn.from,
     })
 }

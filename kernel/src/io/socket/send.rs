@@ -2,23 +2,23 @@
 
 use super::ancillary::{self, Ancillary};
 use super::inbox::{FILES_MAX, OVERHEAD, Segment};
-use super::{Kind, MSG_NOSIGNAL, MSG_OOB, Side, Socket, UserCredentials, flight, message, nonblocking};
+use super::{Kind, MSG_NOSIGNAL, MSG_OOB, Side, Socket, UserCredentials, flight, message, names, nonblocking};
 use crate::file::File;
 use crate::io::{Vectors, ring_copy};
 use crate::signal;
 use crate::thread::Thread;
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
 use ochre_abi::event::{EPOLLIN, EPOLLOUT};
 use ochre_abi::signal::SIGPIPE;
 use ochre_abi::{Errno, Result};
 
-/// Too many references: cannot splice.
 /// Bytes of a stream that become readable at a time in a long write.
 const STEP: usize = 32_768;
 
 /// write(2) and writev(2).
 pub fn write(socket: &Socket, file: &File, from: &mut Vectors) -> Result<usize> {
-    send(socket, file.nonblocking(), from, Ancillary::default(), 0)
+    send(socket, None, file.nonblocking(), from, Ancillary::default(), 0)
 }
 
 /// SENDMSG.
@@ -29,17 +29,51 @@ pub fn sendmsg(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     if flags & MSG_OOB != 0 {
         return Err(Errno::EOPNOTSUPP);
     }
-    if header.name_len != 0 && socket.kind_of() != Kind::SeqPacket {
-        // Names are ipcd's; a socket of the kernel is connected.
-        return Err(if socket.kind_of() == Kind::Stream { Errno::EISCONN } else { Errno::EOPNOTSUPP });
-    }
+    let target = match (a[3], socket.kind_of()) {
+        (0, _) => None,
+        (_, Kind::Stream) => {
+            let connected = socket.peer().is_some();
+            return Err(if connected { Errno::EISCONN } else { Errno::EOPNOTSUPP });
+        }
+        // A connected socket's peer takes it, whatever the name.
+        (_, Kind::SeqPacket) => None,
+        (reference, Kind::Datagram) => Some(names::target(me, reference - 1)?),
+    };
     let mut from = Vectors::read(header.vectors, header.vector_count)?;
     let ancillary = if header.control_len == 0 { Ancillary::default() } else { ancillary::read(me, &header)? };
-    send(socket, nonblocking(&file, flags), &mut from, ancillary, flags)
+    send(socket, target, nonblocking(&file, flags), &mut from, ancillary, flags)
 }
 
-fn send(socket: &Socket, nonblocking: bool, from: &mut Vectors, mut ancillary: Ancillary, flags: u64) -> Result<usize> {
-    let (own, peer) = (socket.own(), socket.peer());
+/// Where something goes from where.
+struct Route<'s> {
+    own: &'s Arc<Side>,
+    peer: &'s Arc<Side>,
+    /// The inbox has other senders, too: the sender's name goes along.
+    open: bool,
+}
+
+fn send(
+    socket: &Socket,
+    target: Option<Arc<Side>>,
+    nonblocking: bool,
+    from: &mut Vectors,
+    mut ancillary: Ancillary,
+    flags: u64,
+) -> Result<usize> {
+    let own = &socket.own;
+    let Some(peer) = target.or_else(|| socket.peer()) else {
+        flight::bury(ancillary.files);
+        return Err(Errno::ENOTCONN);
+    };
+    let peer = &peer;
+    let datagram = socket.kind_of() == Kind::Datagram;
+    if datagram {
+        if let Err(error) = names::may_send(own, peer) {
+            flight::bury(ancillary.files);
+            return Err(error);
+        }
+    }
+    let route = Route { own, peer, open: datagram };
     if ancillary.credentials.is_none() && (own.options.pass_credentials() || peer.options.pass_credentials()) {
         ancillary.credentials = Some(UserCredentials::of(&super::current_process()));
     }
@@ -47,8 +81,8 @@ fn send(socket: &Socket, nonblocking: bool, from: &mut Vectors, mut ancillary: A
         flight::collect_if_many();
     }
     let result = match socket.kind_of() {
-        Kind::Stream => send_stream(socket, nonblocking, from, &mut ancillary),
-        _ => send_packet(socket, nonblocking, from, &mut ancillary),
+        Kind::Stream => send_stream(&route, nonblocking, from, &mut ancillary),
+        _ => send_packet(&route, nonblocking, from, &mut ancillary),
     };
     flight::bury(ancillary.files);
     if result == Err(Errno::EPIPE) && flags & MSG_NOSIGNAL == 0 && socket.kind_of() == Kind::Stream {
@@ -58,12 +92,12 @@ fn send(socket: &Socket, nonblocking: bool, from: &mut Vectors, mut ancillary: A
 }
 
 /// Takes the sender's turn and reserves room in the peer's inbox: `Some(Ok(bytes))`, or `None` to wait.
-fn begin(socket: &Socket, nonblocking: bool, len: usize, files: usize) -> Option<Result<usize>> {
-    let (own, peer) = (socket.own(), socket.peer());
+fn begin(route: &Route<'_>, nonblocking: bool, len: usize, files: usize) -> Option<Result<usize>> {
+    let (own, peer) = (route.own, route.peer);
     let mut inbox = peer.inbox.lock();
-    let datagram = socket.kind_of() == Kind::Datagram;
-    if inbox.send_shut || inbox.receive_shut || inbox.closed {
-        let gone = datagram && inbox.closed && !inbox.send_shut;
+    let write_shut = own.write_shut.load(Relaxed);
+    if write_shut || inbox.send_shut || inbox.receive_shut || inbox.closed {
+        let gone = own.kind == Kind::Datagram && inbox.closed && !write_shut;
         return Some(Err(if gone { Errno::ECONNREFUSED } else { Errno::EPIPE }));
     }
     if inbox.writing.is_some() {
@@ -75,7 +109,7 @@ fn begin(socket: &Socket, nonblocking: bool, len: usize, files: usize) -> Option
     }
     let (limit, used) = (own.options.send_buffer(), inbox.used());
     let room = limit.saturating_sub(used + OVERHEAD);
-    let n = match socket.kind_of() {
+    let n = match own.kind {
         Kind::Stream => len.min(room).min(STEP),
         _ if room >= len || used == 0 => len,
         _ => 0,
@@ -91,8 +125,8 @@ fn begin(socket: &Socket, nonblocking: bool, len: usize, files: usize) -> Option
 }
 
 /// Delivers what was copied in and gives the turn back. `None`: nothing came of it.
-fn end(socket: &Socket, len: usize, segment: Option<Segment>) {
-    let (own, peer) = (socket.own(), socket.peer());
+fn end(route: &Route<'_>, len: usize, segment: Option<Segment>) {
+    let (own, peer) = (route.own, route.peer);
     let mut flights = flight::lock(segment.as_ref().map_or(0, |s| s.sockets));
     let mut inbox = peer.inbox.lock();
     inbox.writing = None;
@@ -104,7 +138,7 @@ fn end(socket: &Socket, len: usize, segment: Option<Segment>) {
             if let Some(flights) = &mut flights {
                 flights.depart(&segment.files);
             }
-            match socket.kind_of() {
+            match own.kind {
                 Kind::Stream => inbox.append(segment),
                 _ => inbox.push(segment),
             }
@@ -115,7 +149,7 @@ fn end(socket: &Socket, len: usize, segment: Option<Segment>) {
             refused = other;
         }
     }
-    let room = refresh(own, inbox.used());
+    let room = refresh(own, peer, inbox.used());
     drop(inbox);
     drop(flights);
     if let Some(segment) = refused {
@@ -131,40 +165,46 @@ fn end(socket: &Socket, len: usize, segment: Option<Segment>) {
 
 /// A sender is ready while at most a quarter of its buffer is used (Linux: unix_writable). Called with the receiving inbox locked. False
 /// if the buffer is full.
-pub fn refresh(sender: &Side, used: usize) -> bool {
+pub fn refresh(sender: &Arc<Side>, receiver: &Side, used: usize) -> bool {
     let limit = sender.options.send_buffer();
     let was = sender.readiness.get() & EPOLLOUT != 0;
     let is = used.saturating_mul(4) <= limit;
     if is && !was {
         sender.readiness.raise(EPOLLOUT);
-    } else if was && !is {
+    } else if was && !is && !sender.is_listening() {
         sender.readiness.clear(EPOLLOUT);
+        if sender.kind == Kind::Datagram {
+            let mut crowd = receiver.crowd.lock();
+            crowd.retain(|other| other.strong_count() > 0);
+            crowd.push(Arc::downgrade(sender));
+        }
     }
     used + OVERHEAD < limit
 }
 
-fn segment(len: usize, ancillary: &mut Ancillary) -> Segment {
+fn segment(route: &Route<'_>, len: usize, ancillary: &mut Ancillary) -> Segment {
     let files = core::mem::take(&mut ancillary.files);
     let sockets = files.iter().filter(|file| flight::is_socket(file)).count();
-    Segment { len, credentials: ancillary.credentials, files, sockets }
+    let from = if route.open { route.own.name() } else { None };
+    Segment { len, credentials: ancillary.credentials, files, sockets, from }
 }
 
-fn wait(socket: &Socket, deadline: Option<u64>, begin: impl FnMut() -> Option<Result<usize>>) -> Result<usize> {
-    socket.peer().writers.wait_until(deadline, begin).unwrap_or_else(|error| {
+fn wait(route: &Route<'_>, deadline: Option<u64>, begin: impl FnMut() -> Option<Result<usize>>) -> Result<usize> {
+    route.peer.writers.wait_until(deadline, begin).unwrap_or_else(|error| {
         // SO_SNDTIMEO ends as a nonblocking send would.
         Err(if error == Errno::ETIMEDOUT { Errno::EAGAIN } else { error })
     })
 }
 
-fn send_stream(socket: &Socket, nonblocking: bool, from: &mut Vectors, ancillary: &mut Ancillary) -> Result<usize> {
-    let deadline = socket.own().options.send_deadline();
+fn send_stream(route: &Route<'_>, nonblocking: bool, from: &mut Vectors, ancillary: &mut Ancillary) -> Result<usize> {
+    let deadline = route.own.options.send_deadline();
     let mut total = 0;
     while from.left() > 0 {
         let files = ancillary.files.len();
-        let step = wait(socket, deadline, || begin(socket, nonblocking, from.left(), files)).and_then(|n| {
-            let (done, result) = ring_copy::fill(&socket.peer().inbox, super::Inbox::ring, from, n);
+        let step = wait(route, deadline, || begin(route, nonblocking, from.left(), files)).and_then(|n| {
+            let (done, result) = ring_copy::fill(&route.peer.inbox, super::Inbox::ring, from, n);
             // The files go with the first bytes.
-            end(socket, done, (done > 0).then(|| segment(done, ancillary)));
+            end(route, done, (done > 0).then(|| segment(route, done, ancillary)));
             total += done;
             result
         });
@@ -177,19 +217,19 @@ fn send_stream(socket: &Socket, nonblocking: bool, from: &mut Vectors, ancillary
     Ok(total)
 }
 
-fn send_packet(socket: &Socket, nonblocking: bool, from: &mut Vectors, ancillary: &mut Ancillary) -> Result<usize> {
+fn send_packet(route: &Route<'_>, nonblocking: bool, from: &mut Vectors, ancillary: &mut Ancillary) -> Result<usize> {
     let len = from.left();
-    if len + OVERHEAD > socket.own().options.send_buffer() {
+    if len + OVERHEAD > route.own.options.send_buffer() {
         return Err(Errno::EMSGSIZE);
     }
-    let deadline = socket.own().options.send_deadline();
+    let deadline = route.own.options.send_deadline();
     let files = ancillary.files.len();
-    let n = wait(socket, deadline, || begin(socket, nonblocking, len, files))?;
-    let (done, result) = ring_copy::fill(&socket.peer().inbox, super::Inbox::ring, from, n);
+    let n = wait(route, deadline, || begin(route, nonblocking, len, files))?;
+    let (done, result) = ring_copy::fill(&route.peer.inbox, super::Inbox::ring, from, n);
     if let Err(error) = result {
-        end(socket, 0, None);
+        end(route, 0, None);
         return Err(error);
     }
-    end(socket, done, Some(segment(done, ancillary)));
+    end(route, done, Some(segment(route, done, ancillary)));
     Ok(done)
 }

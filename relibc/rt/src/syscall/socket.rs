@@ -1,13 +1,19 @@
 //! Pipes and socket pairs.
 
-use super::{sys, unit};
-use ochre_abi::Result;
+use super::{id, sys, unit};
+use ochre_abi::call::SocketNext;
+use ochre_abi::{Errno, Result};
 
 /// pipe2(2): the end to read, the end to write.
 pub fn pipe(flags: u32) -> Result<[i32; 2]> {
     let mut fds = [-1; 2];
     sys!(PIPE, fds.as_mut_ptr(), flags)?;
     Ok(fds)
+}
+
+/// What a server keeps for a FIFO's inode, and attaches to its answer to an open. `flags`: 0 or O_CLOEXEC.
+pub fn fifo_create(flags: u32) -> Result<i32> {
+    id(sys!(FIFO_CREATE, flags))
 }
 
 /// socketpair(2) of AF_UNIX. `kind` may have SOCK_CLOEXEC and SOCK_NONBLOCK.
@@ -17,9 +23,61 @@ pub fn socketpair(kind: u32, protocol: u32) -> Result<[i32; 2]> {
     Ok(fds)
 }
 
+/// socket(2) of AF_UNIX. `kind` may have SOCK_CLOEXEC and SOCK_NONBLOCK.
+pub fn socket(kind: u32, protocol: u32) -> Result<i32> {
+    id(sys!(SOCKET, kind, protocol))
+}
+
+/// What follows the family in a socket's address, or (`peer`) in its peer's: how long it is, whatever fits.
+pub fn socket_name(fd: i32, peer: bool, buffer: &mut [u8]) -> Result<usize> {
+    sys!(SOCKET_NAME, fd, peer, buffer.as_mut_ptr(), buffer.len())
+}
+
+/// Gives a socket its address; an empty one takes it away again. EINVAL if it has one, or one that a server keeps.
+pub fn set_socket_name(fd: i32, name: &[u8]) -> Result<()> {
+    unit(sys!(SOCKET_NAME, fd, 2, name.as_ptr(), name.len()))
+}
+
+/// listen(2).
+pub fn listen(fd: i32, backlog: i32) -> Result<()> {
+    unit(sys!(SOCKET_LISTEN, fd, backlog))
+}
+
+/// accept4(2), without the address.
+pub fn accept(fd: i32, flags: u32) -> Result<i32> {
+    id(sys!(SOCKET_ACCEPT, fd, flags))
+}
+
+/// connect(2) to the socket that a reference leads to; −1 dissolves a datagram socket's connection.
+pub fn connect(fd: i32, reference: i32) -> Result<()> {
+    unit(sys!(SOCKET_CONNECT, fd, reference))
+}
+
+/// A reference to a socket, which does not keep it open, noted under a key of the server's. Needs RIGHT_SCHEME.
+pub fn socket_reference(fd: i32, key: &[u8]) -> Result<i32> {
+    id(sys!(SOCKET_REFERENCE, fd, key.as_ptr(), key.len()))
+}
+
+/// The living socket after number `after` (0: the first) for which a server noted a key that starts with `prefix`: its number, a
+/// reference, and the key's length in `key`. `None` after the last. Needs RIGHT_SCHEME.
+pub fn socket_next(after: u64, prefix: &[u8], key: &mut [u8]) -> Result<Option<(u64, i32, usize)>> {
+    let mut next = SocketNext {
+        after,
+        prefix: prefix.as_ptr() as u64,
+        prefix_len: prefix.len() as u64,
+        key: key.as_mut_ptr() as u64,
+        key_len: key.len() as u64,
+    };
+    match id(sys!(SOCKET_NEXT, core::ptr::from_mut(&mut next))) {
+        Ok(fd) => Ok(Some((next.after, fd, (next.key_len as usize).min(key.len())))),
+        Err(Errno::ENOENT) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// sendmsg(2) of a `struct msghdr`. The kernel only reads it.
 pub fn sendmsg_raw(fd: i32, message: *const u8, flags: u32) -> Result<usize> {
-    sys!(SENDMSG, fd, message, flags)
+    sys!(SENDMSG, fd, message, flags, 0)
 }
 
 /// recvmsg(2) into a `struct msghdr`.

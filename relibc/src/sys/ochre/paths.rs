@@ -64,7 +64,7 @@ impl<'a> Target<'a> {
 }
 
 /// A mode for a file that is made.
-fn masked(mode: usize) -> u64 {
+pub fn masked(mode: usize) -> u64 {
     umask_free(mode) & !u64::from(UMASK.load(Relaxed))
 }
 

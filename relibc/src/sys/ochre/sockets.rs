@@ -1,14 +1,19 @@
-//! Sockets. Pairs are the kernel's; sockets with names come with the server that keeps them.
+//! Sockets of AF_UNIX: the kernel's. Their names are files' servers' and ipcd's ([`super::names`]).
 
 use super::descriptors::put_pair;
-use super::{Args, Result, get, get_opt, int, native, put, put_opt};
+use super::names::{self, NAME_LEN_MAX, Name};
+use super::{Args, Result, bytes_mut, get, get_opt, int, native, put, put_opt};
 use libc::{iovec, msghdr, sa_family_t, socklen_t};
 use ochre_rt::abi::Errno;
 use ochre_rt::abi::syscall as sys;
 use ochre_rt::syscall;
 
-pub unsafe fn socket(_: Args) -> Result {
-    Err(Errno::EAFNOSUPPORT)
+/// socket(2) of AF_UNIX. EAFNOSUPPORT for other families.
+pub unsafe fn socket(a: Args) -> Result {
+    match a[0] as i32 {
+        libc::AF_UNIX => syscall::socket(a[1] as u32, a[2] as u32).map(|fd| fd as usize),
+        _ => Err(Errno::EAFNOSUPPORT),
+    }
 }
 
 pub unsafe fn socketpair(a: Args) -> Result {
@@ -26,40 +31,80 @@ unsafe fn option(fd: usize, name: i32) -> Result<i32> {
     Ok(value)
 }
 
-/// What an operation that is for unconnected sockets says of one that is connected, as a pair's are.
-unsafe fn connected(fd: usize, error: Errno) -> Result {
-    option(fd, libc::SO_DOMAIN)?;
-    Err(error)
-}
-
-pub unsafe fn bind(a: Args) -> Result {
-    connected(a[0], Errno::EINVAL)
-}
-
-pub unsafe fn listen(a: Args) -> Result {
-    connected(a[0], Errno::EINVAL)
-}
-
-pub unsafe fn accept(a: Args) -> Result {
-    connected(a[0], Errno::EINVAL)
-}
-
-pub unsafe fn connect(a: Args) -> Result {
-    connected(a[0], Errno::EISCONN)
-}
-
-/// The address of a socket without a name: its family alone. unix(7).
-pub unsafe fn getsockname(a: Args) -> Result {
-    let family = (option(a[0], libc::SO_DOMAIN)? as sa_family_t).to_ne_bytes();
-    let room = get::<socklen_t>(a[2])? as usize;
-    for (index, byte) in family.iter().enumerate().take(room) {
-        put(a[1] + index, *byte)?;
+/// Puts an address (what follows its family) to where a caller wants it, as much as there is room for.
+unsafe fn put_name(name: &[u8], pointer: usize, len_pointer: usize) -> Result {
+    let room = get::<socklen_t>(len_pointer)?;
+    if room as i32 > -1 {
+        let family = (libc::AF_UNIX as sa_family_t).to_ne_bytes();
+        let out = bytes_mut(pointer, (room as usize).min(family.len() + name.len()))?;
+        for (to, from) in out.iter_mut().zip(family.iter().chain(name)) {
+            *to = *from;
+        }
+        return put(len_pointer, (family.len() + name.len()) as socklen_t);
     }
-    put(a[2], family.len() as socklen_t)
+    Err(Errno::EINVAL)
 }
 
+/// The name of a socket or of its peer.
+unsafe fn name_of(fd: i32, peer: bool, pointer: usize, len_pointer: usize) -> Result {
+    let mut name = [0; NAME_LEN_MAX];
+    let len = syscall::socket_name(fd, peer, &mut name)?;
+    put_name(name.get(..len).unwrap_or(&[]), pointer, len_pointer)
+}
+
+/// bind(2).
+pub unsafe fn bind(a: Args) -> Result {
+    let fd = a[0] as i32;
+    let kind = option(a[0], libc::SO_TYPE)?;
+    names::bind(fd, kind, &Name::read(a[1], a[2] as u32)?, super::paths::masked(0o777))?;
+    Ok(0)
+}
+
+/// listen(2).
+pub unsafe fn listen(a: Args) -> Result {
+    syscall::listen(a[0] as i32, a[1] as i32)?;
+    Ok(0)
+}
+
+/// accept(2) and accept4(2).
+pub unsafe fn accept(a: Args) -> Result {
+    accept4([a[0], a[1], a[2], 0, 0, 0])
+}
+
+/// accept4(2).
+pub unsafe fn accept4(a: Args) -> Result {
+    let fd = syscall::accept(a[0] as i32, a[3] as u32)?;
+    if a[1] != 0 {
+        if let Err(error) = name_of(fd, true, a[1], a[2]) {
+            // What cannot be told of is not handed out.
+            let _ = syscall::close(fd);
+            return Err(error);
+        }
+    }
+    Ok(fd as usize)
+}
+
+/// connect(2).
+pub unsafe fn connect(a: Args) -> Result {
+    let fd = a[0] as i32;
+    let kind = option(a[0], libc::SO_TYPE)?;
+    if a[2] as u32 >= 2 && get::<sa_family_t>(a[1])? == libc::AF_UNSPEC as sa_family_t {
+        syscall::connect(fd, -1)?;
+        return Ok(0);
+    }
+    let reference = names::reach(kind, &Name::read(a[1], a[2] as u32)?)?;
+    syscall::connect(fd, reference.get())?;
+    Ok(0)
+}
+
+/// getsockname(2).
+pub unsafe fn getsockname(a: Args) -> Result {
+    name_of(a[0] as i32, false, a[1], a[2])
+}
+
+/// getpeername(2).
 pub unsafe fn getpeername(a: Args) -> Result {
-    getsockname(a)
+    name_of(a[0] as i32, true, a[1], a[2])
 }
 
 pub unsafe fn getsockopt(a: Args) -> Result {
@@ -102,7 +147,21 @@ pub unsafe fn recvfrom(a: Args) -> Result {
 }
 
 pub unsafe fn sendmsg(a: Args) -> Result {
-    native(sys::SENDMSG, [int(a[0]), a[1], a[2] as u32 as usize, 0, 0, 0])
+    let message: msghdr = get(a[1])?;
+    let send = |reference: usize| native(sys::SENDMSG, [int(a[0]), a[1], a[2] as u32 as usize, reference, 0, 0]);
+    if message.msg_name.is_null() || message.msg_namelen == 0 {
+        return send(0);
+    }
+    match option(a[0], libc::SO_TYPE)? {
+        libc::SOCK_DGRAM => {
+            let name = Name::read(message.msg_name.expose_provenance(), message.msg_namelen)?;
+            let reference = names::reach(libc::SOCK_DGRAM, &name)?;
+            send(reference.get() as usize + 1)
+        }
+        // The kernel says what it thinks of a stream's address; it does not look for one.
+        libc::SOCK_STREAM => send(1),
+        _ => send(0),
+    }
 }
 
 pub unsafe fn recvmsg(a: Args) -> Result {

@@ -1,6 +1,6 @@
 //! A service that is killed is started again by init: while it is gone, opens wait instead of failing, and it is back soon.
 
-use native_tests::{Result, check, report};
+use native_tests::{Result, check, pid_of, report};
 use ochre_rt::syscall;
 use ochre_scheme::Errno;
 use ochre_scheme::abi::file::{AT_FDCWD, O_CLOEXEC, O_RDWR};
@@ -13,13 +13,6 @@ const ROUNDS: usize = 4;
 
 fn main() -> ExitCode {
     report("supervise", run())
-}
-
-/// The process id of a service, from /scheme/sys/process: pid first, name last.
-fn pid_of(name: &str) -> Result<i32> {
-    let text = std::fs::read_to_string("/scheme/sys/process")?;
-    let line = text.lines().find(|line| line.ends_with(&format!(" {name}"))).ok_or(format!("{name} does not run"))?;
-    Ok(line.split(' ').next().unwrap_or_default().parse()?)
 }
 
 fn run() -> Result<()> {

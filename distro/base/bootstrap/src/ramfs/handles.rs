@@ -100,8 +100,9 @@ impl<S: Store> Fs<S> {
         let wanted = wanted | if access.writable || flags & O_TRUNC != 0 { WRITE } else { 0 };
         caller.check(&node.attributes, wanted)?;
         match node.kind {
-            // Nobody listens behind a FIFO's, socket's or device's name here.
             Kind::Special if execute => Err(Errno::EACCES),
+            Kind::Special if node.attributes.mode & S_IFMT == S_IFIFO => Ok(()),
+            // A socket is not opened, and no device is behind a name here.
             Kind::Special => Err(Errno::ENXIO),
             _ => Ok(()),
         }
@@ -142,6 +143,11 @@ impl<S: Store> Fs<S> {
     /// The handles of a file.
     pub fn handles_of(&self, ino: Ino) -> impl Iterator<Item = u64> {
         self.handles.iter().filter(move |(_, handle)| handle.ino == ino).map(|(id, _)| *id)
+    }
+
+    /// Whether a node is a FIFO.
+    pub fn is_fifo(&self, ino: Ino) -> bool {
+        self.nodes.get(&ino).is_some_and(|node| node.attributes.mode & S_IFMT == S_IFIFO)
     }
 
     /// The node behind a handle.

@@ -113,6 +113,8 @@ pub struct Fs<S: Store> {
     /// Bytes that nodes and names take, about.
     overhead: u64,
     overhead_limit: u64,
+    /// FIFOs and sockets that are no more.
+    gone: Vec<Ino>,
 }
 
 const ROOT: Ino = 1;
@@ -140,6 +142,7 @@ impl<S: Store> Fs<S> {
             limit,
             overhead: 0,
             overhead_limit: (limit / 2).max(OVERHEAD_MIN),
+            gone: Vec::new(),
         }
     }
 
@@ -177,6 +180,11 @@ impl<S: Store> Fs<S> {
         self.nodes.get_mut(&ino).ok_or(Errno::ENOENT)
     }
 
+    /// FIFOs, sockets and devices of which name and handles are gone since this was last asked.
+    pub fn take_gone(&mut self) -> Vec<Ino> {
+        core::mem::take(&mut self.gone)
+    }
+
     /// The file is changed now.
     fn touch(&mut self, ino: Ino, modified: bool) {
         let now = self.store.now();
@@ -195,6 +203,9 @@ impl<S: Store> Fs<S> {
         }
         let Some(node) = self.nodes.remove(&ino) else { return };
         self.overhead = self.overhead.saturating_sub(node.cost());
+        if matches!(node.kind, Kind::Special) {
+            self.gone.push(ino);
+        }
         if let Kind::File(Some(data)) = node.kind
             && !self.store.is_read_only(&data)
         {

@@ -306,6 +306,14 @@ impl<S: Store> Fs<S> {
         Ok(caller.check(&attributes, wanted & 7)?)
     }
 
+    /// A socket's name, for connecting or sending to it: EACCES without write permission, ECONNREFUSED for what is none.
+    pub fn reach(&self, at: At<'_>, caller: &Caller) -> Outcome<Ino> {
+        let ino = self.find(&at, Last::Follow, caller)?;
+        let attributes = &self.node(ino)?.attributes;
+        caller.check(attributes, WRITE)?;
+        if attributes.mode & S_IFMT == S_IFSOCK { Ok(ino) } else { Err(Errno::ECONNREFUSED.into()) }
+    }
+
     /// chmod(2).
     pub fn change_mode(&mut self, at: At<'_>, mode: u32, follow: bool, caller: &Caller) -> Outcome<()> {
         let (ino, old, _) = self.attributes(at, follow, caller)?;

@@ -334,7 +334,12 @@ fn permissions_bind_all_but_the_superuser() {
     assert_eq!(error(fs.change_times(at("tmp/roots"), 1, 1, true, user)), Errno::EPERM);
     assert_eq!(error(fs.make_node(at("tmp/dev"), S_IFCHR | 0o600, 5, user)), Errno::EPERM);
     assert_eq!(error(fs.make_node(at("tmp/pipe"), S_IFIFO | 0o600, 0, user)), Errno(0));
-    assert_eq!(error(fs.open(at("tmp/pipe"), O_RDONLY, 0, user)), Errno::ENXIO);
+    assert_eq!(error(fs.open(at("tmp/pipe"), O_RDONLY, 0, user)), Errno(0));
+    assert_eq!(error(fs.make_node(at("tmp/socket"), S_IFSOCK | 0o755, 0, &ROOT_USER)), Errno(0));
+    assert_eq!(error(fs.open(at("tmp/socket"), O_RDONLY, 0, user)), Errno::ENXIO);
+    assert_eq!(error(fs.reach(at("tmp/socket"), user)), Errno::EACCES);
+    assert_eq!(error(fs.reach(at("tmp/socket"), &ROOT_USER)), Errno(0));
+    assert_eq!(error(fs.reach(at("tmp/pipe"), user)), Errno::ECONNREFUSED);
     assert_eq!(error(fs.remove(at("tmp/mine"), false, user)), Errno(0));
 }
 
