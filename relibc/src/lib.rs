@@ -51,6 +51,7 @@ mod exports;
 pub mod error;
 pub mod fcntl;
 pub mod fnmatch;
+pub mod fortify;
 pub mod ftw;
 pub mod getopt;
 pub mod glob;

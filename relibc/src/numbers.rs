@@ -103,6 +103,16 @@ c_api! {
     /// atof(3).
     fn atof(text: *const c_char) -> f64 { float(text, core::ptr::null_mut()) }
 
+    /// strtoll of a locale: all of ours write numbers alike.
+    fn strtoll_l(text: *const c_char, end: *mut *mut c_char, base: c_int, _locale: *mut c_void) -> c_longlong {
+        strtol(text, end, base)
+    }
+
+    /// strtoull of a locale.
+    fn strtoull_l(text: *const c_char, end: *mut *mut c_char, base: c_int, _locale: *mut c_void) -> c_ulonglong {
+        strtoul(text, end, base)
+    }
+
     /// strtod of a locale: all of ours write numbers alike.
     fn strtod_l(text: *const c_char, end: *mut *mut c_char, _locale: *mut c_void) -> f64 { float(text, end) }
 
@@ -111,6 +121,8 @@ c_api! {
 }
 
 c_alias! {
+    fn strtol_l = strtoll_l[text: *const c_char, end: *mut *mut c_char, base: c_int, locale: *mut c_void] -> c_long;
+    fn strtoul_l = strtoull_l[text: *const c_char, end: *mut *mut c_char, base: c_int, locale: *mut c_void] -> c_ulong;
     fn strtoll = strtol[text: *const c_char, end: *mut *mut c_char, base: c_int] -> c_longlong;
     fn strtoull = strtoul[text: *const c_char, end: *mut *mut c_char, base: c_int] -> c_ulonglong;
     fn strtoimax = strtol[text: *const c_char, end: *mut *mut c_char, base: c_int] -> c_long;

@@ -195,6 +195,9 @@ c_api! {
         to
     }
 
+    /// strerror_l(3): all locales of ours speak English.
+    fn strerror_l(number: c_int, _locale: *mut core::ffi::c_void) -> *mut c_char { strerror(number) }
+
     /// perror(3).
     fn perror(prefix: *const c_char) {
         let number = errno::get();

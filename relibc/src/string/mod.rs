@@ -3,6 +3,7 @@
 //! [`mem`] moves and fills memory, [`scan`] looks through it 16 bytes at a time, [`plain`] is the rest,
 //! [`errors`] and [`signals`] have the messages of their numbers.
 
+mod error_names;
 pub mod errors;
 pub mod mem;
 pub mod plain;
