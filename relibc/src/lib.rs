@@ -50,6 +50,7 @@ pub mod exit;
 mod exports;
 pub mod error;
 pub mod fcntl;
+pub mod fenv;
 pub mod fnmatch;
 pub mod fortify;
 pub mod ftw;

@@ -4,6 +4,14 @@
 
 use core::ffi::{c_int, c_long};
 
+/// The sign of what [`lgamma`] told the logarithm of.
+#[cfg_attr(panic = "abort", unsafe(no_mangle))]
+pub static mut signgam: c_int = 0;
+
+/// [`signgam`]. glibc.
+#[cfg_attr(panic = "abort", unsafe(no_mangle))]
+pub static mut __signgam: c_int = 0;
+
 c_api! {
     /// acos(3).
     fn acos(x: f64) -> f64 { libm::acos(x) }
@@ -66,7 +74,7 @@ c_api! {
     fn j1(x: f64) -> f64 { libm::j1(x) }
 
     /// lgamma(3).
-    fn lgamma(x: f64) -> f64 { libm::lgamma(x) }
+    fn lgamma(x: f64) -> f64 { let (value, sign) = libm::lgamma_r(x); (signgam, __signgam) = (sign, sign); value }
 
     /// log(3).
     fn log(x: f64) -> f64 { libm::log(x) }
@@ -264,7 +272,7 @@ c_api! {
     fn j1f(x: f32) -> f32 { libm::j1f(x) }
 
     /// lgammaf(3).
-    fn lgammaf(x: f32) -> f32 { libm::lgammaf(x) }
+    fn lgammaf(x: f32) -> f32 { let (value, sign) = libm::lgammaf_r(x); (signgam, __signgam) = (sign, sign); value }
 
     /// logf(3).
     fn logf(x: f32) -> f32 { libm::logf(x) }

@@ -18,7 +18,7 @@ const MOST_DIGITS: usize = 12_000;
 
 /// A natural number, lowest limb first, no zero limbs at the end.
 #[derive(Clone)]
-struct Natural(Vec<u32>);
+pub struct Natural(pub Vec<u32>);
 
 impl Natural {
     /// self × `factor` + `add`.
@@ -42,11 +42,54 @@ impl Natural {
         }
     }
 
-    fn bits(&self) -> i64 {
+    /// Divides by a small number, rounding down.
+    pub fn divide(&mut self, by: u32) {
+        let mut rest = 0u64;
+        for limb in self.0.iter_mut().rev() {
+            let wide = rest << 32 | u64::from(*limb);
+            *limb = (wide / u64::from(by)) as u32;
+            rest = wide % u64::from(by);
+        }
+        while self.0.last() == Some(&0) {
+            self.0.pop();
+        }
+    }
+
+    /// Adds.
+    pub fn add(&mut self, other: &Natural) {
+        let mut carry = 0;
+        for index in 0..self.0.len().max(other.0.len()) + 1 {
+            let own = self.0.get(index).copied().unwrap_or(0);
+            let wide = u64::from(own) + u64::from(other.0.get(index).copied().unwrap_or(0)) + carry;
+            carry = wide >> 32;
+            match self.0.get_mut(index) {
+                Some(limb) => *limb = wide as u32,
+                None => self.0.push(wide as u32),
+            }
+        }
+        while self.0.last() == Some(&0) {
+            self.0.pop();
+        }
+    }
+
+    /// Whether it is less.
+    pub fn less(&self, other: &Natural) -> bool {
+        self.compare(other) == Ordering::Less
+    }
+
+    /// Bits up to the highest that is set.
+    pub fn bits(&self) -> i64 {
         self.0.last().map_or(0, |top| self.0.len() as i64 * 32 - i64::from(top.leading_zeros()))
     }
 
-    fn shift(&mut self, by: i64) {
+    /// Multiplies by 2^`by`; divides, rounding down, where that is negative.
+    pub fn shift(&mut self, by: i64) {
+        if by < 0 {
+            let (limbs, bits) = ((-by) as usize / 32, (-by) as u32 % 32);
+            self.0.drain(..limbs.min(self.0.len()));
+            self.divide(1 << bits);
+            return;
+        }
         let (limbs, bits) = (by as usize / 32, by as u32 % 32);
         if bits > 0 {
             let mut carry = 0;
@@ -67,7 +110,7 @@ impl Natural {
     }
 
     /// Takes away what is not greater.
-    fn subtract(&mut self, other: &Natural) {
+    pub fn subtract(&mut self, other: &Natural) {
         let mut borrow = false;
         for (index, limb) in self.0.iter_mut().enumerate() {
             let (less, first) = limb.overflowing_sub(other.0.get(index).copied().unwrap_or(0));
@@ -80,8 +123,9 @@ impl Natural {
     }
 }
 
-/// A positive number and whether it is out of range.
-fn ratio(mut above: Natural, mut below: Natural, power: i64, more: bool) -> (F80, bool) {
+/// The number `above` ÷ `below` × 2^`power`, plus something less than any bit if there is `more`; and whether it is out of range.
+/// `above` is not 0.
+pub fn ratio(mut above: Natural, mut below: Natural, power: i64, more: bool) -> (F80, bool) {
     // Make 1 ≤ above/below < 2; then the number is that times 2^top.
     let mut top = above.bits() - below.bits();
     if top >= 0 {

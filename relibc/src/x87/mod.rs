@@ -4,6 +4,40 @@
 //! Rust has no such type. [`F80`] holds one in memory; [`c_long_double!`] defines entry points that give
 //! Rust functions the arguments' place and load the result.
 
+/// Defines C functions that return a `long double`: `fn sqrtl = sqrt;` calls
+/// `unsafe extern "C" fn sqrt(a: usize, b: usize, arguments: *const F80, out: *mut F80)`, where `a` and `b` are the first
+/// two arguments that are integers or pointers, `arguments` are those of type `long double`, and `out` is where the result goes.
+macro_rules! c_long_double {
+    ($( $(#[$meta:meta])* fn $name:ident = $target:path; )*) => {
+        $(
+            $(#[$meta])*
+            #[cfg_attr(panic = "abort", unsafe(no_mangle))]
+            #[unsafe(naked)]
+            pub unsafe extern "C" fn $name() {
+                core::arch::naked_asm!(
+                    "sub rsp, 24",
+                    "mov rcx, rsp",
+                    "lea rdx, [rsp + 32]",
+                    "call {target}",
+                    "fld tbyte ptr [rsp]",
+                    "add rsp, 24",
+                    "ret",
+                    target = sym $target,
+                )
+            }
+        )*
+    };
+}
+
+pub mod api;
+pub mod complex;
+pub mod functions;
+pub mod ops;
+mod power;
+mod reduce;
+#[cfg(test)]
+mod tests;
+
 /// A `long double`: 64 bits of significand with the leading one, then sign and exponent (bias 16383).
 #[repr(C, align(16))]
 #[derive(Clone, Copy, Debug)]
@@ -37,29 +71,4 @@ impl F80 {
     pub fn negated(self) -> F80 {
         F80 { head: self.head ^ 0x8000, ..self }
     }
-}
-
-/// Defines C functions that return a `long double`: `fn sqrtl = sqrt;` calls
-/// `unsafe extern "C" fn sqrt(a: usize, b: usize, arguments: *const F80, out: *mut F80)`, where `a` and `b` are the first
-/// two arguments that are integers or pointers, `arguments` are those of type `long double`, and `out` is where the result goes.
-macro_rules! c_long_double {
-    ($( $(#[$meta:meta])* fn $name:ident = $target:path; )*) => {
-        $(
-            $(#[$meta])*
-            #[cfg_attr(panic = "abort", unsafe(no_mangle))]
-            #[unsafe(naked)]
-            pub unsafe extern "C" fn $name() {
-                core::arch::naked_asm!(
-                    "sub rsp, 24",
-                    "mov rcx, rsp",
-                    "lea rdx, [rsp + 32]",
-                    "call {target}",
-                    "fld tbyte ptr [rsp]",
-                    "add rsp, 24",
-                    "ret",
-                    target = sym $target,
-                )
-            }
-        )*
-    };
 }
