@@ -1,4 +1,4 @@
-//! The functions of `math.h` on `long double`. C11 7.12; Within 3 units of the last place of glibc's results.
+//! The functions of `math.h` on `long double`. C11 7.12; within 4 units of the last place of glibc's results.
 
 use super::functions as f;
 use super::ops::{remainder_nearest, remainder_truncated, scale, to_whole};

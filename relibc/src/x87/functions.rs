@@ -1,4 +1,4 @@
-//! Elementary functions on [`F80`], within 3 units of the last place of glibc's results.
+//! Elementary functions on [`F80`], within 4 units of the last place of glibc's results.
 
 use super::ops::{
     arctangent, cosine, power_of_2_minus_1, scale, sine, square_root, tangent, times_log2, times_log2_plus_1, to_whole,
