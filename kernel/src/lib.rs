@@ -27,6 +27,7 @@ mod clock;
 mod crash;
 mod fd;
 pub mod file;
+pub mod group;
 mod io;
 mod load;
 mod log;

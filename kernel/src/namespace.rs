@@ -17,8 +17,8 @@ use ochre_logic::path::{Prefixes, normalize};
 /// What a path prefix is bound to.
 #[derive(Clone)]
 pub enum Target {
-    /// One scheme.
-    Scheme(Arc<SchemeEntry>),
+    /// One scheme, and the path in it that the prefix stands for (empty: its root).
+    Scheme(Arc<SchemeEntry>, Arc<[u8]>),
     /// `/scheme`: the next component names the scheme.
     Schemes,
 }
@@ -135,7 +135,11 @@ fn read_name(addr: u64, len: u64) -> Result<Vec<u8>> {
     }
     let mut name = alloc::vec![0; len as usize];
     user::copy_in(&mut name, addr)?;
-    if name.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b)) { Ok(name) } else { Err(Errno::EINVAL) }
+    if is_name(&name) { Ok(name) } else { Err(Errno::EINVAL) }
+}
+
+fn is_name(name: &[u8]) -> bool {
+    (1..=64).contains(&name.len()) && name.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
 }
 
 /// SCHEME_REGISTER.
@@ -177,9 +181,12 @@ pub fn ns_bind(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     if prefix.first() != Some(&b'/') {
         return Err(Errno::EINVAL);
     }
-    let name = read_name(a[2], a[3])?;
+    let target = crate::open::read_path(a[2], a[3])?;
+    let mut parts = target.splitn(2, |byte| *byte == b'/');
+    let name = parts.next().filter(|name| is_name(name)).ok_or(Errno::EINVAL)?;
+    let below = normalize(parts.next().unwrap_or_default());
     let mut prefixes = me.process.namespace().prefixes.clone();
-    prefixes.bind(&prefix, Target::Scheme(entry(&name)));
+    prefixes.bind(&prefix, Target::Scheme(entry(name), below[1..].into()));
     me.process.set_namespace(Arc::new(Namespace { prefixes }));
     Ok(0)
 }

@@ -52,10 +52,17 @@ pub(crate) fn read_path(addr: u64, len: u64) -> Result<Vec<u8>> {
 fn lookup(namespace: &Namespace, whole: &[u8]) -> Result<(Server, Vec<u8>, usize)> {
     let found = namespace.prefixes.resolve(whole).ok_or(Errno::ENOENT)?;
     match found.target {
-        Target::Scheme(entry) => match schemes::find(&entry.name) {
-            Some(kernel) => Ok((Server::Kernel(kernel), found.rest, found.prefix_len)),
-            None => Ok((Server::Port(entry.port()?), found.rest, found.prefix_len)),
-        },
+        Target::Scheme(entry, below) => {
+            let rest = match (below.is_empty(), found.rest.is_empty()) {
+                (true, _) => found.rest,
+                (false, true) => below.to_vec(),
+                (false, false) => [&below[..], b"/", &found.rest].concat(),
+            };
+            match schemes::find(&entry.name) {
+                Some(kernel) => Ok((Server::Kernel(kernel), rest, found.prefix_len)),
+                None => Ok((Server::Port(entry.port()?), rest, found.prefix_len)),
+            }
+        }
         Target::Schemes => {
             let rest = path::normalize(&found.rest);
             let mut parts = rest[1..].splitn(2, |b| *b == b'/');

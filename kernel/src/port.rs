@@ -586,6 +586,10 @@ pub fn caller_info(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         uid: credentials.euid,
         gid: credentials.egid,
         rights: caller.process.rights(),
+        pgid: caller.process.pgid(),
+        sid: caller.process.sid(),
+        blocked: caller.signals.mask(),
+        ignored: caller.process.signals.ignored(),
     };
     user::write(a[2], &info)?;
     Ok(0)

@@ -59,6 +59,8 @@ pub struct Process {
     pub(crate) continued: WaitQueue,
     pgid: AtomicU32,
     sid: AtomicU32,
+    /// It runs another program than it was forked with: SETPGID is its own then.
+    execed: AtomicBool,
     /// Where foreign syscall numbers go, or 0.
     pub reflect: AtomicU64,
     /// CPU time of threads that have ended, in ns.
@@ -195,6 +197,7 @@ impl Process {
             continued: WaitQueue::new(),
             pgid: AtomicU32::new(if from.pgid == 0 { pid } else { from.pgid }),
             sid: AtomicU32::new(if from.sid == 0 { pid } else { from.sid }),
+            execed: AtomicBool::new(false),
             reflect: AtomicU64::new(0),
             past_run_ns: AtomicU64::new(0),
             children_run_ns: AtomicU64::new(0),
@@ -377,6 +380,11 @@ impl Process {
         self.ppid.load(Relaxed)
     }
 
+    /// The parent, while it is there.
+    pub(crate) fn parent(&self) -> Option<Arc<Process>> {
+        self.family.lock().parent.upgrade().filter(|parent| parent.is_alive())
+    }
+
     /// Stopped by a signal.
     pub fn is_stopped(&self) -> bool {
         self.stopped.load(SeqCst)
@@ -492,8 +500,9 @@ impl Process {
         self.set_program(Program::default());
         PAST_RUN_NS.fetch_add(self.past_run_ns.load(Relaxed), Relaxed);
         self.space().clear();
-        // Orphans have no parent from now on; those that have ended already are forgotten.
         let children = core::mem::take(&mut self.family.lock().children);
+        crate::group::orphan_by_exit(self, &children);
+        // Orphans have no parent from now on; those that have ended already are forgotten.
         for child in children {
             child.family.lock().parent = Weak::new();
             child.ppid.store(1, Relaxed);
@@ -736,6 +745,7 @@ pub fn process_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let context = hal::context::Context::new_user(&regs, 0, table).ok_or(Errno::ENOMEM)?;
     let pid = allocate_id()?;
     let child = Process::new(pid, space, handles, from)?;
+    child.execed.store(true, Relaxed);
     child.signals.start(&child, args.start.sigignore)?;
     let thread = Thread::new(&child, pid, context, args.start.name);
     thread.signals.set_initial_mask(args.start.sigmask);
@@ -810,6 +820,7 @@ pub fn space_exec(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     drop(closed);
     let old = process.replace_space(space);
     process.set_program(program);
+    process.execed.store(true, Relaxed);
     process.reflect.store(0, Relaxed);
     process.signals.exec(process, args.sigignore)?;
     let thread = Thread::new(process, process.pid, context, args.name);
@@ -841,8 +852,17 @@ fn own_or_child(me: &Arc<Thread>, pid: u64) -> Result<Arc<Process>> {
 /// SETPGID.
 pub fn setpgid(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let target = own_or_child(me, a[0])?;
-    let pgid = if a[1] == 0 { target.pid } else { u32::try_from(a[1] as i64).map_err(|_| Errno::EINVAL)? };
-    if target.sid() != me.process.sid() || target.sid() == target.pid {
+    let pgid = if a[1] == 0 { target.pid } else { i32::try_from(a[1] as i64).map_err(|_| Errno::EINVAL)? as u32 };
+    if pgid > i32::MAX as u32 {
+        return Err(Errno::EINVAL);
+    }
+    if target.sid() != me.process.sid() {
+        return Err(Errno::EPERM);
+    }
+    if target.pid != me.process.pid && target.execed.load(Relaxed) {
+        return Err(Errno::EACCES);
+    }
+    if target.sid() == target.pid {
         return Err(Errno::EPERM);
     }
     if pgid != target.pid {

@@ -246,7 +246,8 @@ impl ProcessSignals {
         (self.ignored(), word!(self.page, ProcessPage, caught).load(Relaxed))
     }
 
-    fn ignored(&self) -> u64 {
+    /// Signals that the process has said it does nothing about.
+    pub fn ignored(&self) -> u64 {
         word!(self.page, ProcessPage, ignored).load(SeqCst) & !UNBLOCKABLE
     }
 
@@ -344,7 +345,11 @@ fn act_in_kernel(process: &Arc<Process>, info: &SigInfo) -> bool {
             true
         }
         SIGSTOP => {
-            process.set_stopped(true, stopped_by(process, info));
+            let signal = stopped_by(process, info);
+            // Nobody would continue a group that is orphaned (POSIX, XSH 2.4.3): the default action is none.
+            if signal == SIGSTOP || !crate::group::is_orphaned(process.pgid()) {
+                process.set_stopped(true, signal);
+            }
             true
         }
         SIGCONT => {

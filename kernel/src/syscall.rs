@@ -2,7 +2,7 @@
 
 use crate::io::socket::names;
 use crate::thread::{self, Thread};
-use crate::{clock, fd, io, log, mm, namespace, open, port, power, process, sched, signal, stats};
+use crate::{clock, fd, group, io, log, mm, namespace, open, port, power, process, sched, signal, stats};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 use hal::{Exception, UserRegs};
@@ -81,6 +81,7 @@ static TABLE: [Handler; COUNT] = table! {
     FIFO_CREATE => io::fifo::fifo_create,
     NS_BIND => namespace::ns_bind, NS_RESTRICT => namespace::ns_restrict, ENTROPY => power::entropy, LOG => log::log,
     POWER => power::power, HOSTNAME => power::hostname,
+    GROUP_INFO => group::group_info, GROUP_SIGNAL => group::group_signal,
 };
 
 /// A `syscall` instruction.

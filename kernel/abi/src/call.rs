@@ -257,6 +257,14 @@ pub struct CallerInfo {
     pub uid: u32,
     pub gid: u32,
     pub rights: u64,
+    /// Process group.
+    pub pgid: u32,
+    /// Session.
+    pub sid: u32,
+    /// Signals that the calling thread blocks; all of them if it never set signals up.
+    pub blocked: u64,
+    /// Signals that the process ignores.
+    pub ignored: u64,
 }
 
 const _: () = assert!(size_of::<Request>() == 64 && size_of::<Completion>() == 16 && size_of::<Header>() <= 4096);

@@ -126,6 +126,16 @@ pub struct Usage {
     pub involuntary_switches: u64,
 }
 
+/// What GROUP_INFO tells of a process group.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct GroupInfo {
+    /// The session that it belongs to.
+    pub sid: u32,
+    /// 1: no member's parent is in another group of the session (POSIX, XBD 3.270).
+    pub orphaned: u32,
+}
+
 /// User and group ids. The kernel hands them to servers and compares uids for signals; their meaning is procd's.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromBytes, IntoBytes, Immutable, KnownLayout)]

@@ -145,7 +145,7 @@ syscalls! {
     119 SOCKET_OPTION "`(fd, level, name, buffer, *len, set) `: get/setsockopt(2) of kernel sockets."
 
     // Names and the rest
-    122 NS_BIND "`(prefix, prefix_len, scheme, scheme_len)`: adds a prefix to this process's namespace; needs RIGHT_NAMESPACE."
+    122 NS_BIND "`(prefix, prefix_len, scheme, scheme_len)`: adds a prefix to this process's namespace, for SCHEME or SCHEME/PATH; needs RIGHT_NAMESPACE."
     123 NS_RESTRICT "`(list, len)`: keeps only these NUL-separated prefixes; an empty list is the null namespace."
     124 ENTROPY "`(buffer, len ≤ 256) -> bytes`: from the CPU's generator and timing jitter; the seed of rand."
     125 LOG "`(level, text, len)`: a line of the kernel log."
@@ -163,6 +163,10 @@ syscalls! {
 
     // Processes, continued
     140 HOSTNAME "`(buffer, len ≤ 64, set) -> bytes`: the machine's name, read, or set from the buffer; setting needs RIGHT_NAMESPACE."
+
+    // Job control
+    150 GROUP_INFO "`(pgid, *GroupInfo)`: session of a process group, and whether it is orphaned; ESRCH."
+    151 GROUP_SIGNAL "`(pgid, signal)`: a signal from a terminal (SI_KERNEL) to a group; needs RIGHT_KILL; ESRCH."
 }
 
 /// One more than the greatest native number.

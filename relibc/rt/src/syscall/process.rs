@@ -3,7 +3,7 @@
 use super::{id, sys, unit};
 use ochre_abi::Result;
 use ochre_abi::memory::MapArgs;
-use ochre_abi::process::{Credentials, ProcessArgs, Rlimit, StartArgs, Usage, WaitResult};
+use ochre_abi::process::{Credentials, GroupInfo, ProcessArgs, Rlimit, StartArgs, Usage, WaitResult};
 use ochre_abi::{Errno, errno};
 
 /// The calling process's id, from the kernel (rt keeps a copy in [`ochre_abi::signal::ProcessPage::pid`]).
@@ -145,4 +145,16 @@ pub unsafe fn any(number: u64, args: [u64; 6]) -> Result<usize> {
     let [a, b, c, d, e, f] = args;
     // SAFETY: the caller's contract.
     errno::decode(unsafe { super::raw::syscall6(number, a, b, c, d, e, f) })
+}
+
+/// Session of a process group, and whether it is orphaned; ESRCH.
+pub fn group_info(pgid: u32) -> Result<GroupInfo> {
+    let mut info = GroupInfo::default();
+    sys!(GROUP_INFO, pgid, core::ptr::from_mut(&mut info))?;
+    Ok(info)
+}
+
+/// Sends a terminal's signal to a process group. ESRCH; EPERM without RIGHT_KILL.
+pub fn group_signal(pgid: u32, signal: u32) -> Result<()> {
+    unit(sys!(GROUP_SIGNAL, pgid, signal))
 }
