@@ -10,6 +10,9 @@ mod signals;
 mod sockets;
 pub use signals::*;
 pub use sockets::*;
+mod terminals;
+pub use signals::*;
+pub use terminals::*;
 
 /// The result of a C function that says −1 for an error.
 fn checked(result: i32) -> io::Result<i32> {

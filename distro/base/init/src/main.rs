@@ -1,6 +1,7 @@
 //! init: runs the scripts of /etc/init.d, keeps their services running, and, if the kernel's command line asks for it, runs one command
 //! and leaves the virtual machine with its status.
 
+use init::mounts;
 use init::script::{self, Step};
 use init::supervise::Restarts;
 use init::{cmdline, order};
@@ -34,6 +35,10 @@ struct Init {
     services: HashMap<u32, Service>,
     /// The command of `xtask exec`.
     command: Option<u32>,
+    /// There is, or will be, such a command.
+    runs_command: bool,
+    /// Prefixes that schemes were bound to.
+    bound: Vec<String>,
 }
 
 fn main() {
@@ -44,11 +49,14 @@ fn main() {
         eprintln!("init: RLIMIT_NOFILE: {error}");
     }
     let scripts = read_scripts();
+    let line = fs::read_to_string("/scheme/sys/cmdline").unwrap_or_default();
+    let command = cmdline::command(&line);
+    init.runs_command = command.is_some();
     for name in order::order(&scripts) {
         scripts[&name].iter().for_each(|step| init.step(&name, step));
     }
-    let line = fs::read_to_string("/scheme/sys/cmdline").unwrap_or_default();
-    if let Some(words) = cmdline::command(&line) {
+    init.bound.iter().for_each(|prefix| mounts::show(prefix));
+    if let Some(words) = command {
         init.run_command(words);
     }
     loop {
@@ -88,9 +96,13 @@ impl Init {
                 self.environment.extend(variables.iter().cloned());
                 Ok(())
             }
-            Step::Bind(prefix, scheme) => syscall::ns_bind(prefix.as_bytes(), scheme.as_bytes())
-                .map_err(|e| format!("bind {prefix} {scheme}: {e}")),
-            Step::Start { argv, schemes, notify } => {
+            Step::Bind(prefix, scheme) => {
+                self.bound.push(prefix.clone());
+                syscall::ns_bind(prefix.as_bytes(), scheme.as_bytes())
+                    .map_err(|e| format!("bind {prefix} {scheme}: {e}"))
+            }
+            Step::Start { console: true, .. } if self.runs_command => Ok(()),
+            Step::Start { argv, schemes, notify, .. } => {
                 let service = Service {
                     argv: argv.clone(),
                     schemes: schemes.clone(),

@@ -8,6 +8,7 @@
 //! | `scheme NAME…` | the service in the next line serves these names: opens wait while it is being restarted |
 //! | `notify COMMAND…` | starts a service, and goes on when it says that it is ready |
 //! | `nowait COMMAND…` | starts a service, and goes on at once |
+//! | `console COMMAND…` | the same, but not if the machine was started to run one command (`cargo xtask exec`) |
 //! | `COMMAND…` | runs a command, and goes on when it ends |
 
 /// One step of a script.
@@ -27,6 +28,8 @@ pub enum Step {
         schemes: Vec<String>,
         /// Go on only when it is ready.
         notify: bool,
+        /// For a person: not where the machine is to run one command.
+        console: bool,
     },
     /// A command that ends.
     Run(Vec<String>),
@@ -61,11 +64,11 @@ fn parse_line(line: &str, schemes: &mut Vec<String>) -> Result<Option<Step>, Str
         return Ok(None);
     }
     let rest = words.split_off(1);
-    let start = |notify, schemes: &mut Vec<String>| {
+    let start = |notify, console, schemes: &mut Vec<String>| {
         if rest.is_empty() {
             return Err("a command is missing".to_owned());
         }
-        Ok(Some(Step::Start { argv: rest.clone(), schemes: std::mem::take(schemes), notify }))
+        Ok(Some(Step::Start { argv: rest.clone(), schemes: std::mem::take(schemes), notify, console }))
     };
     match words[0].as_str() {
         "requires_weak" => Ok(Some(Step::RequiresWeak(rest))),
@@ -85,8 +88,9 @@ fn parse_line(line: &str, schemes: &mut Vec<String>) -> Result<Option<Step>, Str
             schemes.extend(rest);
             Ok(None)
         }
-        "notify" => start(true, schemes),
-        "nowait" => start(false, schemes),
+        "notify" => start(true, false, schemes),
+        "nowait" => start(false, false, schemes),
+        "console" => start(false, true, schemes),
         _ => {
             words.extend(rest);
             Ok(Some(Step::Run(words)))
@@ -129,7 +133,7 @@ mod tests {
     fn every_word() {
         let (steps, errors) = parse(
             "# base\nrequires_weak 00_base  10_net\nexport A=1 B=\"x y\"\nbind /dev/null null\nscheme null\nnotify null\n\
-             nowait dhcpd -v # later\nls \"\" /\n",
+             nowait dhcpd -v # later\nconsole sh\nls \"\" /\n",
         );
         assert_eq!(errors, []);
         assert_eq!(
@@ -138,8 +142,9 @@ mod tests {
                 Step::RequiresWeak(words(&["00_base", "10_net"])),
                 Step::Export(vec![("A".into(), "1".into()), ("B".into(), "x y".into())]),
                 Step::Bind("/dev/null".into(), "null".into()),
-                Step::Start { argv: words(&["null"]), schemes: words(&["null"]), notify: true },
-                Step::Start { argv: words(&["dhcpd", "-v"]), schemes: vec![], notify: false },
+                Step::Start { argv: words(&["null"]), schemes: words(&["null"]), notify: true, console: false },
+                Step::Start { argv: words(&["dhcpd", "-v"]), schemes: vec![], notify: false, console: false },
+                Step::Start { argv: words(&["sh"]), schemes: vec![], notify: false, console: true },
                 Step::Run(words(&["ls", "", "/"])),
             ]
         );

@@ -119,7 +119,13 @@ impl Ttys {
                 }
                 Ok(Answer::done())
             }
-            TIOCSETD => if request.parse::<i32>()? == N_TTY { Ok(Answer::done()) } else { Err(Errno::EINVAL) },
+            TIOCSETD => {
+                if request.parse::<i32>()? == N_TTY {
+                    Ok(Answer::done())
+                } else {
+                    Err(Errno::EINVAL)
+                }
+            }
             TIOCGETD => answer(request, &N_TTY.to_ne_bytes()),
             TIOCGDEV => {
                 let (major, minor) = self.of(id)?.device();
@@ -138,7 +144,9 @@ impl Ttys {
                 self.settle(id);
                 Ok(Answer::done())
             }
-            TIOCGPTN | TIOCSPTLCK | TIOCGPTLCK | TIOCPKT | TIOCGPKT if master => self.control_master(request, command, id),
+            TIOCGPTN | TIOCSPTLCK | TIOCGPTLCK | TIOCPKT | TIOCGPKT if master => {
+                self.control_master(request, command, id)
+            }
             _ => Err(Errno::ENOTTY),
         }
     }

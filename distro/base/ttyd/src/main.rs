@@ -16,8 +16,7 @@ fn main() -> Result<()> {
     let queue = Queue::new()?;
     queue.add(server.fd(), EPOLLIN, REQUESTS)?;
     // Without the serial port (its name is not in this namespace) there are ptys still.
-    let serial =
-        syscall::openat(AT_FDCWD, b"/scheme/debug", O_RDWR | O_NONBLOCK | O_CLOEXEC, 0).ok().map(OwnedFd::new);
+    let serial = syscall::openat(AT_FDCWD, b"/scheme/debug", O_RDWR | O_NONBLOCK | O_CLOEXEC, 0).ok().map(OwnedFd::new);
     if let Some(serial) = &serial {
         queue.add(serial.get(), EPOLLIN, SERIAL)?;
     }

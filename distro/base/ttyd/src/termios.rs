@@ -26,8 +26,7 @@ pub const DISABLED: u8 = 0;
 /// The speed stands in `ispeed` and `ospeed` and not in the flags.
 const BOTHER: u32 = 0o10000;
 
-const CHARACTERS: [u8; NCCS] =
-    [3, 0o34, 0o177, 0o25, 4, 0, 1, 0, 0o21, 0o23, 0o32, 0, 0o22, 0o17, 0o27, 0o26, 0, 0, 0];
+const CHARACTERS: [u8; NCCS] = [3, 0o34, 0o177, 0o25, 4, 0, 1, 0, 0o21, 0o23, 0o32, 0, 0o22, 0o17, 0o27, 0o26, 0, 0, 0];
 
 impl Termios {
     /// What a terminal starts with on Linux (tty_std_termios), with these control flags (and the speed in them).
@@ -85,9 +84,8 @@ impl Termios {
         if bytes.len() != SIZE && bytes.len() != SIZE2 {
             return Err(Errno::EINVAL);
         }
-        let word = |at: usize| {
-            bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_ne_bytes)
-        };
+        let word =
+            |at: usize| bytes.get(at..at + 4).and_then(|four| four.try_into().ok()).map_or(0, u32::from_ne_bytes);
         let mut cc = [0; NCCS];
         cc.copy_from_slice(&bytes[17..SIZE]);
         let cflag = word(8);

@@ -64,26 +64,46 @@ use Direction::{In, Out, Value};
 
 /// The ioctls there are: request, direction, bytes. Source: ioctl_tty(2), Linux's asm-generic/ioctls.h.
 const TABLE: &[(u32, Direction, usize)] = &[
-    (0x5401, Out, 36),     // TCGETS
-    (0x5402, In, 36),      // TCSETS
-    (0x5403, In, 36),      // TCSETSW
-    (0x5404, In, 36),      // TCSETSF
-    (0x5409, Value, 0),    // TCSBRK
-    (0x540a, Value, 0),    // TCXONC
-    (0x540b, Value, 0),    // TCFLSH
-    (0x540e, Value, 0),    // TIOCSCTTY
-    (0x540f, Out, 4),      // TIOCGPGRP
-    (0x5410, In, 4),       // TIOCSPGRP
-    (0x5411, Out, 4),      // TIOCOUTQ, SIOCOUTQ
-    (0x5413, Out, 8),      // TIOCGWINSZ
-    (0x5414, In, 8),       // TIOCSWINSZ
-    (0x541b, Out, 4),      // FIONREAD
-    (0x5422, Value, 0),    // TIOCNOTTY
-    (0x5429, Out, 4),      // TIOCGSID
-    (0x8004_5430, Out, 4), // TIOCGPTN
-    (0x4004_5431, In, 4),  // TIOCSPTLCK
+    (0x5401, Out, 36),      // TCGETS
+    (0x5402, In, 36),       // TCSETS
+    (0x5403, In, 36),       // TCSETSW
+    (0x5404, In, 36),       // TCSETSF
+    (0x5409, Value, 0),     // TCSBRK
+    (0x540c, Value, 0),     // TIOCEXCL
+    (0x540d, Value, 0),     // TIOCNXCL
+    (0x5412, In, 1),        // TIOCSTI
+    (0x5420, In, 4),        // TIOCPKT
+    (0x5423, In, 4),        // TIOCSETD
+    (0x5424, Out, 4),       // TIOCGETD
+    (0x5425, Value, 0),     // TCSBRKP
+    (0x5427, Value, 0),     // TIOCSBRK
+    (0x5428, Value, 0),     // TIOCCBRK
+    (0x802c_542a, Out, 44), // TCGETS2
+    (0x402c_542b, In, 44),  // TCSETS2
+    (0x402c_542c, In, 44),  // TCSETSW2
+    (0x402c_542d, In, 44),  // TCSETSF2
+    (0x8004_5432, Out, 4),  // TIOCGDEV
+    (0x5437, Value, 0),     // TIOCVHANGUP
+    (0x8004_5438, Out, 4),  // TIOCGPKT
+    (0x8004_5439, Out, 4),  // TIOCGPTLCK
+    (0x8004_5440, Out, 4),  // TIOCGEXCL
+    (0x540a, Value, 0),     // TCXONC
+    (0x540b, Value, 0),     // TCFLSH
+    (0x540e, Value, 0),     // TIOCSCTTY
+    (0x540f, Out, 4),       // TIOCGPGRP
+    (0x5410, In, 4),        // TIOCSPGRP
+    (0x5411, Out, 4),       // TIOCOUTQ, SIOCOUTQ
+    (0x5413, Out, 8),       // TIOCGWINSZ
+    (0x5414, In, 8),        // TIOCSWINSZ
+    (0x541b, Out, 4),       // FIONREAD
+    (0x5422, Value, 0),     // TIOCNOTTY
+    (0x5429, Out, 4),       // TIOCGSID
+    (0x8004_5430, Out, 4),  // TIOCGPTN
+    (0x4004_5431, In, 4),   // TIOCSPTLCK
 ];
 
+const TIOCGPTN: u32 = 0x8004_5430;
+const TIOCGPTPEER: u32 = 0x5441;
 const FIONBIO: u32 = 0x5421;
 const FIONCLEX: u32 = 0x5450;
 const FIOCLEX: u32 = 0x5451;
@@ -100,6 +120,7 @@ pub unsafe fn ioctl(a: Args) -> Result {
             let flags = if on != 0 { flags | u64::from(O_NONBLOCK) } else { flags };
             return syscall::fcntl(fd, F_SETFL, flags);
         }
+        TIOCGPTPEER => return open_peer(fd, a[2] as u32),
         _ => {}
     }
     let Some(&(_, direction, size)) = TABLE.iter().find(|row| row.0 == request) else {
@@ -115,6 +136,25 @@ pub unsafe fn ioctl(a: Args) -> Result {
     };
     // What a server does not know is no terminal's.
     done.map_err(|error| if matches!(error, Errno::ENOSYS | Errno::EOPNOTSUPP) { Errno::ENOTTY } else { error })
+}
+
+/// TIOCGPTPEER: opens the other side of a pty's master, by its number.
+fn open_peer(master: i32, flags: u32) -> Result {
+    let mut number = [0; 4];
+    Call::new(OP_IOCTL, [u64::from(TIOCGPTN), 0, 0]).output(&mut number).send_to(master)?;
+    let mut path = *b"/dev/pts/          ";
+    let (mut rest, mut len) = (u32::from_ne_bytes(number), 9);
+    let mut power = 1_000_000_000;
+    while power > 0 {
+        let digit = (rest / power) as u8;
+        rest %= power;
+        if digit != 0 || len > 9 || power == 1 {
+            path[len] = b'0' + digit;
+            len += 1;
+        }
+        power /= 10;
+    }
+    syscall::openat(AT_FDCWD, &path[..len], flags, 0).map(|fd| fd as usize)
 }
 
 trait SendTo {

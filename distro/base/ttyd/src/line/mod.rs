@@ -119,9 +119,7 @@ impl Line {
         if !new.input(libc::IXON) && old.input(libc::IXON) {
             self.start();
         }
-        let flow = |t: &Termios| {
-            t.input(libc::IXON) && t.cc[libc::VSTOP] == 0o23 && t.cc[libc::VSTART] == 0o21
-        };
+        let flow = |t: &Termios| t.input(libc::IXON) && t.cc[libc::VSTOP] == 0o23 && t.cc[libc::VSTART] == 0o21;
         if let Some(status) = &mut self.packet {
             if flow(&old) != flow(&new) {
                 *status &= !(PACKET_DO_STOP | PACKET_NO_STOP);
