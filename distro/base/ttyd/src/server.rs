@@ -249,7 +249,7 @@ impl Ttys {
                 let closed = terminal.master.as_ref().is_some_and(|master| master.other_closed);
                 let status = terminal.line.has_status();
                 let more = if closed { EPOLLHUP } else { 0 } | if status { EPOLLPRI } else { 0 };
-                let readable = status || terminal.line.output_len() > 0 || closed;
+                let readable = status || terminal.line.output_len() > 0;
                 (readable, terminal.arrived.len() < crate::terminal::ARRIVED_MAX, more)
             }
             Role::Terminal(id) => {

@@ -45,15 +45,20 @@ fn job(foreground: bool, work: impl FnOnce() -> i32) -> Result<i32> {
     // Whichever of the two comes first (EACCES: it has started its program, which these do not).
     sys::set_group(child, child)?;
     if foreground {
-        sys::set_foreground(TERMINAL, child)?;
+        put_into_foreground(child)?;
     }
     Ok(child)
 }
 
-/// From the background, with SIGTTOU blocked meanwhile.
+/// The caller's group goes to the foreground.
 fn take_foreground() -> Result {
+    put_into_foreground(sys::group(0)?)
+}
+
+/// From the background too: with SIGTTOU blocked meanwhile.
+fn put_into_foreground(group: i32) -> Result {
     let old = sys::mask(bit(SIGTTOU))?;
-    let done = sys::set_foreground(TERMINAL, sys::group(0)?);
+    let done = sys::set_foreground(TERMINAL, group);
     sys::mask(old)?;
     Ok(done?)
 }
@@ -246,7 +251,7 @@ fn background_read() -> Result {
                 }
             })?;
             same!(sys::wait(child, WUNTRACED)?, Ended::Stopped(SIGTTIN));
-            sys::set_foreground(TERMINAL, child)?;
+            put_into_foreground(child)?;
             sys::kill(-child, SIGCONT)?;
             same!(sys::wait(child, WCONTINUED)?, Ended::Continued);
             sys::write(TERMINAL, b"!").map(drop).or_else(|_| Ok::<(), std::io::Error>(()))?;
@@ -265,11 +270,7 @@ fn background_ignored() -> Result {
     shell(|| {
         for how in [true, false] {
             let child = job(false, || {
-                let set = if how {
-                    sys::take(SIGTTIN, Take::Ignore, 0, 0)
-                } else {
-                    sys::mask(bit(SIGTTIN)).map(drop)
-                };
+                let set = if how { sys::take(SIGTTIN, Take::Ignore, 0, 0) } else { sys::mask(bit(SIGTTIN)).map(drop) };
                 i32::from(set.is_err() || errno(sys::read(TERMINAL, &mut [0; 4])) != EIO)
             })?;
             same!(sys::wait(child, WUNTRACED)?, Ended::Status(0));
@@ -307,11 +308,10 @@ fn background_write() -> Result {
 fn background_settings() -> Result {
     shell(|| {
         let termios = sys::settings(TERMINAL)?;
-        let attempts: [&dyn Fn() -> i32; 3] = [
-            &|| errno(sys::set(TERMINAL, TCSANOW, &termios)),
-            &|| errno(sys::flush(TERMINAL, TCIFLUSH)),
-            &|| errno(sys::group(0).and_then(|group| sys::set_foreground(TERMINAL, group))),
-        ];
+        let attempts: [&dyn Fn() -> i32; 3] =
+            [&|| errno(sys::set(TERMINAL, TCSANOW, &termios)), &|| errno(sys::flush(TERMINAL, TCIFLUSH)), &|| {
+                errno(sys::group(0).and_then(|group| sys::set_foreground(TERMINAL, group)))
+            }];
         for attempt in attempts {
             let child = job(false, attempt)?;
             same!(sys::wait(child, WUNTRACED)?, Ended::Stopped(SIGTTOU));
@@ -517,7 +517,7 @@ fn restarted_read() -> Result {
             })?;
             same!(sys::wait(child, WUNTRACED)?, Ended::Stopped(SIGTSTP));
             take_foreground()?;
-            sys::set_foreground(TERMINAL, child)?;
+            put_into_foreground(child)?;
             sys::kill(-child, SIGCONT)?;
             let old = sys::mask(bit(SIGTTOU))?;
             sys::write(TERMINAL, b"?")?;
