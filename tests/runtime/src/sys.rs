@@ -8,10 +8,9 @@ use std::ptr;
 
 mod signals;
 mod sockets;
-pub use signals::*;
-pub use sockets::*;
 mod terminals;
 pub use signals::*;
+pub use sockets::*;
 pub use terminals::*;
 
 /// The result of a C function that says −1 for an error.
