@@ -167,7 +167,7 @@ impl Drive {
 
     /// Receives once, within the time; false if nothing came.
     fn receive(&mut self, within: Duration) -> io::Result<bool> {
-        let ready = sys::poll(self.master.as_raw_fd(), libc::POLLIN, within)?;
+        let ready = sys::poll_for(self.master.as_raw_fd(), libc::POLLIN, within)?;
         if ready == 0 {
             return Ok(false);
         }
@@ -191,7 +191,7 @@ impl Drive {
             if left.is_zero() || self.ended {
                 return Ok(false);
             }
-            let ready = sys::poll(self.master.as_raw_fd(), libc::POLLIN | libc::POLLOUT, left)?;
+            let ready = sys::poll_for(self.master.as_raw_fd(), libc::POLLIN | libc::POLLOUT, left)?;
             if ready & libc::POLLOUT != 0 {
                 let put = sys::write(self.master.as_raw_fd(), &rest[..rest.len().min(256)])?;
                 rest = &rest[put..];

@@ -207,7 +207,7 @@ pub fn session_of(fd: i32) -> io::Result<i32> {
 }
 
 /// poll(2) of one descriptor: what is so of it.
-pub fn poll(fd: i32, events: i16, timeout: Duration) -> io::Result<i16> {
+pub fn poll_for(fd: i32, events: i16, timeout: Duration) -> io::Result<i16> {
     let mut poll = libc::pollfd { fd, events, revents: 0 };
     // SAFETY: one entry, as said.
     checked(unsafe { libc::poll(&mut poll, 1, timeout.as_millis() as i32) })?;

@@ -111,7 +111,7 @@ fn nonblocking() -> Result {
     sys::set_nonblocking(pair.master(), true)?;
     super::pair::take(pair.master(), 2)?;
     same!(errno(sys::read(pair.master(), &mut [0; 8])), EAGAIN);
-    same!(sys::poll(pair.slave(), POLLIN | POLLOUT, QUIET)?, POLLOUT);
+    same!(sys::poll_for(pair.slave(), POLLIN | POLLOUT, QUIET)?, POLLOUT);
     // FIONBIO does the same as fcntl.
     sys::control(pair.slave(), FIONBIO, 0)?;
     sys::control(pair.slave(), FIONBIO, 1)?;
@@ -137,7 +137,7 @@ fn back_pressure() -> Result {
         }
         ensure!(put.len() < 10 << 20 && put.len() >= 4096);
         same!(take(to, put.len())? == put, true);
-        ensure!(sys::poll(from, POLLOUT, LIMIT)? & POLLOUT != 0);
+        ensure!(sys::poll_for(from, POLLOUT, LIMIT)? & POLLOUT != 0);
         sys::set_nonblocking(from, false)?;
         // One that waits goes on when there is room.
         let total = put.len() * 2;
@@ -167,7 +167,7 @@ fn stop_and_start() -> Result {
     sys::set_nonblocking(pair.slave(), true)?;
     same!(errno(sys::write(pair.slave(), b"x")), EAGAIN);
     pair.keys(b"\x11")?;
-    ensure!(sys::poll(pair.slave(), POLLOUT, LIMIT)? & POLLOUT != 0);
+    ensure!(sys::poll_for(pair.slave(), POLLOUT, LIMIT)? & POLLOUT != 0);
     sys::set_nonblocking(pair.slave(), false)?;
     sys::write(pair.slave(), b"go")?;
     pair.screen("go")
@@ -225,7 +225,7 @@ fn packets() -> Result {
     sys::write(pair.slave(), b"data")?;
     same!(take(pair.master(), 5)?, b"\0data");
     sys::flow(pair.slave(), TCOOFF)?;
-    ensure!(sys::poll(pair.master(), POLLIN | POLLPRI, LIMIT)? & POLLPRI != 0);
+    ensure!(sys::poll_for(pair.master(), POLLIN | POLLPRI, LIMIT)? & POLLPRI != 0);
     same!(take(pair.master(), 1)?, [STOP]);
     sys::flow(pair.slave(), TCOON)?;
     same!(take(pair.master(), 1)?, [START]);

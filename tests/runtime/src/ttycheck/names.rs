@@ -94,10 +94,10 @@ fn close_slave() -> Result {
     sys::write(slave.as_raw_fd(), b"last")?;
     drop(slave);
     same!(super::pair::take(fd, 4)?, b"last");
-    same!(sys::poll(fd, POLLIN, LIMIT)?, POLLHUP);
+    same!(sys::poll_for(fd, POLLIN, LIMIT)?, POLLHUP);
     same!(errno(sys::read(fd, &mut [0; 8])), EIO);
     let slave = sys::open_terminal(&name, O_NOCTTY)?;
-    same!(sys::poll(fd, POLLIN | POLLOUT, QUIET)?, POLLOUT);
+    same!(sys::poll_for(fd, POLLIN | POLLOUT, QUIET)?, POLLOUT);
     sys::write(slave.as_raw_fd(), b"again")?;
     same!(super::pair::take(fd, 5)?, b"again");
     Ok(())
@@ -109,8 +109,8 @@ fn close_master() -> Result {
     let fd = slave.as_raw_fd();
     drop(master);
     // POLLHUP is always waited for.
-    same!(sys::poll(fd, 0, LIMIT)? & POLLHUP, POLLHUP);
-    same!(sys::poll(fd, POLLIN | POLLOUT, LIMIT)? & (POLLHUP | POLLIN), POLLHUP | POLLIN);
+    same!(sys::poll_for(fd, 0, LIMIT)? & POLLHUP, POLLHUP);
+    same!(sys::poll_for(fd, POLLIN | POLLOUT, LIMIT)? & (POLLHUP | POLLIN), POLLHUP | POLLIN);
     same!(sys::read(fd, &mut [0; 8])?, 0);
     same!(errno(sys::write(fd, b"x")), EIO);
     same!(errno(sys::settings(fd)), EIO);

@@ -89,7 +89,7 @@ pub fn take(fd: i32, len: usize) -> Result<Vec<u8>> {
 
 /// Something can be read within the time.
 pub fn is_ready(fd: i32, timeout: Duration) -> io::Result<bool> {
-    Ok(sys::poll(fd, libc::POLLIN, timeout)? & libc::POLLIN != 0)
+    Ok(sys::poll_for(fd, libc::POLLIN, timeout)? & libc::POLLIN != 0)
 }
 
 /// Waits until something can be read.
