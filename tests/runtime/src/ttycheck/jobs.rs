@@ -381,15 +381,17 @@ fn foreground_errors() -> Result {
 fn leader_ends() -> Result {
     let pair = Pair::new()?;
     let (mut from, to) = std::io::pipe()?;
+    let (mut go, gone) = std::io::pipe()?;
     let leader = sys::fork(|| {
         let ready = sys::login(pair.slave()).is_ok();
         let child = job(true, || {
             let set = sys::mask(bit(SIGHUP)).is_ok() && sys::write(TERMINAL, b"!").is_ok();
+            let told = std::io::Write::write_all(&mut &gone, b"!").is_ok();
             let hung_up = sys::wait_for(bit(SIGHUP), LIMIT).is_ok();
-            i32::from(!set || std::io::Write::write_all(&mut &to, &[u8::from(hung_up)]).is_err())
+            i32::from(!set || !told || std::io::Write::write_all(&mut &to, &[u8::from(hung_up)]).is_err())
         });
-        // Until it is there.
-        i32::from(!ready || child.is_err() || sys::wait_for(bit(SIGUSR1), Duration::from_millis(400)).is_ok())
+        // It ends when the child is ready for that.
+        i32::from(!ready || child.is_err() || std::io::Read::read_exact(&mut go, &mut [0]).is_err())
     })?;
     same!(take(pair.master(), 1)?, b"!");
     same!(sys::wait(leader, 0)?, Ended::Status(0));
