@@ -5,8 +5,8 @@ use super::userland;
 use crate::process;
 use crate::progress::Step;
 use crate::workspace::Workspace;
-use anyhow::Result;
-use std::path::PathBuf;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
 
 /// The package of the C library.
 pub const PACKAGE: &str = "relibc";
@@ -46,6 +46,7 @@ pub fn build(workspace: &Workspace, backend: Backend) -> Result<PathBuf> {
     let output = workspace.target_dir(&format!("libc/{}", backend.name()))?.join("libc.so.6");
     let versions = package.dir.join("libc.map");
     let interposed = package.dir.join("dynamic.list");
+    let own = output.with_file_name("relibc.a");
 
     let mut link = process::command("ld");
     link.args(["-shared", "-soname", "libc.so.6", "-e", "_start", "-Bsymbolic"])
@@ -58,8 +59,9 @@ pub fn build(workspace: &Workspace, backend: Backend) -> Result<PathBuf> {
         .arg("-o")
         .arg(&output)
         .arg("--whole-archive")
-        .arg(&archive)
-        .arg("--no-whole-archive");
+        .arg(&own)
+        .arg("--no-whole-archive")
+        .arg(&archive);
 
     let mut stamp = Stamp::new(&output);
     stamp.text(&process::shown(&link));
@@ -67,8 +69,18 @@ pub fn build(workspace: &Workspace, backend: Backend) -> Result<PathBuf> {
         stamp.file(input)?;
     }
     if !stamp.is_fresh() {
+        without_builtins(&archive, &own)?;
         process::run(&mut link)?;
         stamp.save()?;
     }
     Ok(output)
+}
+
+/// Copies the archive without the compiler's own functions, which the linker is to take only where nothing else defines them: some are
+/// mathematical functions (`ceil`), hidden ones, and a name that is hidden in any object is exported by none.
+fn without_builtins(archive: &Path, to: &Path) -> Result<()> {
+    std::fs::copy(archive, to).with_context(|| format!("copying {}", archive.display()))?;
+    let members = process::text(process::command("ar").arg("t").arg(to))?;
+    let builtins = members.lines().filter(|member| member.starts_with("compiler_builtins-"));
+    process::run(process::command("ar").arg("d").arg(to).args(builtins))
 }
