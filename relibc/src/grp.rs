@@ -1,137 +1,131 @@
-//! `grp.h`: groups, from /etc/group.
+//! `grp.h`: groups, from /etc/group. getgrnam(3), getgrent(3), getgrouplist(3), initgroups(3).
 
-use crate::pwd::read_file;
+use crate::database::{Buffer, Database, Full, colons, number};
+use crate::pwd::{field, plain, put_line, read_file};
+use crate::stdio::file::File;
 use crate::{errno, string};
 use alloc::vec::Vec;
-use core::cell::UnsafeCell;
 use core::ffi::{c_char, c_int};
-use core::mem::MaybeUninit;
-use core::ptr;
 use libc::{gid_t, group, size_t};
 
-/// One line: name, password, number, members.
-fn parse(line: &[u8]) -> Option<(&[u8], &[u8], gid_t, Vec<&[u8]>)> {
-    let fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
-    let [name, password, gid, members] = fields[..] else { return None };
-    let gid = core::str::from_utf8(gid).ok()?.parse().ok()?;
-    Some((name, password, gid, members.split(|&byte| byte == b',').filter(|name| !name.is_empty()).collect()))
-}
-
-/// Puts a group into the caller's buffer: the pointers to the members first, then the strings. None when it is full.
-unsafe fn put(
-    (name, password, gid, members): (&[u8], &[u8], gid_t, Vec<&[u8]>),
-    out: *mut group,
-    buffer: *mut c_char,
-    room: usize,
-) -> Option<()> {
-    let align = buffer.align_offset(align_of::<*mut c_char>());
-    let pointers = (members.len() + 1) * size_of::<*mut c_char>();
-    let strings: usize = members.iter().map(|member| member.len() + 1).sum::<usize>() + name.len() + password.len() + 2;
-    if align + pointers + strings > room {
+fn store(line: &[u8], buffer: &mut Buffer) -> Option<Result<group, Full>> {
+    let [name, password, gid, members] = colons(line);
+    if name.is_empty() || matches!(name[0], b'+' | b'-') {
         return None;
     }
-    let list = buffer.add(align).cast::<*mut c_char>();
-    let mut at = buffer.add(align + pointers);
-    let mut copy = |text: &[u8]| {
-        let start = at;
-        ptr::copy_nonoverlapping(text.as_ptr(), start.cast(), text.len());
-        *start.add(text.len()) = 0;
-        at = start.add(text.len() + 1);
-        start
+    let gid = number(gid)?;
+    let members = members.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty());
+    let fill = || {
+        Ok(group {
+            gr_name: buffer.text(name)?,
+            gr_passwd: buffer.text(password)?,
+            gr_gid: gid,
+            gr_mem: buffer.texts(members)?,
+        })
     };
-    for (index, member) in members.iter().enumerate() {
-        *list.add(index) = copy(member);
-    }
-    *list.add(members.len()) = ptr::null_mut();
-    *out = group { gr_name: copy(name), gr_passwd: copy(password), gr_gid: gid, gr_mem: list };
-    Some(())
+    Some(fill())
 }
 
-/// Looks for the group that `wanted` accepts in the file's text.
-unsafe fn find(
-    text: &[u8],
-    wanted: impl Fn(&[u8], gid_t) -> bool,
-    out: *mut group,
-    buffer: *mut c_char,
-    room: usize,
-    result: *mut *mut group,
-) -> c_int {
-    *result = ptr::null_mut();
-    let found = text.split(|&byte| byte == b'\n').filter_map(parse).find(|line| wanted(line.0, line.2));
-    let Some(found) = found else { return 0 };
-    if put(found, out, buffer, room).is_none() {
-        return libc::ERANGE;
+static GROUPS: Database<group> = Database::new(b"/etc/group\0", store);
+
+/// The groups a user is in: `first`, then those of the file that list the name.
+fn groups_of(text: &[u8], user: &[u8], first: gid_t) -> Vec<gid_t> {
+    let mut groups = Vec::from([first]);
+    for line in text.split(|&byte| byte == b'\n') {
+        let [name, _, gid, members] = colons(line);
+        if name.is_empty() || matches!(name[0], b'#' | b'+' | b'-') {
+            continue;
+        }
+        let Some(gid) = number(gid) else { continue };
+        if members.split(|&byte| byte == b',').any(|member| member.trim_ascii() == user) && !groups.contains(&gid) {
+            groups.push(gid);
+        }
     }
-    *result = out;
-    0
-}
-
-/// The file; empty when it cannot be read.
-fn file() -> Vec<u8> {
-    read_file(b"/etc/group\0").unwrap_or_default()
-}
-
-const ROOM: usize = 16 << 10;
-/// Where getgrnam and getgrgid put their answer.
-struct Static(UnsafeCell<(MaybeUninit<group>, [c_char; ROOM])>);
-// SAFETY: getgrnam(3) is documented not to be thread-safe.
-unsafe impl Sync for Static {}
-static STATIC: Static = Static(UnsafeCell::new((MaybeUninit::uninit(), [0; ROOM])));
-
-unsafe fn find_static(wanted: impl Fn(&[u8], gid_t) -> bool) -> *mut group {
-    let place = STATIC.0.get();
-    let mut result = ptr::null_mut();
-    let error = find(&file(), wanted, (&raw mut (*place).0).cast(), (&raw mut (*place).1).cast(), ROOM, &mut result);
-    if error != 0 {
-        errno::set(error);
-    }
-    result
+    groups
 }
 
 c_api! {
     /// getgrgid_r(3).
     fn getgrgid_r(gid: gid_t, out: *mut group, buffer: *mut c_char, room: size_t, result: *mut *mut group) -> c_int {
-        find(&file(), |_, other| other == gid, out, buffer, room, result)
+        GROUPS.find_r(|entry| entry.gr_gid == gid, out, buffer, room, result)
     }
 
     /// getgrnam_r(3).
     fn getgrnam_r(name: *const c_char, out: *mut group, buffer: *mut c_char, room: size_t, result: *mut *mut group) -> c_int {
         let name = string::bytes(name);
-        find(&file(), |other, _| other == name, out, buffer, room, result)
+        GROUPS.find_r(|entry| string::bytes(entry.gr_name) == name, out, buffer, room, result)
     }
 
     /// getgrgid(3).
-    fn getgrgid(gid: gid_t) -> *mut group { find_static(|_, other| other == gid) }
+    fn getgrgid(gid: gid_t) -> *mut group { GROUPS.find(|entry| entry.gr_gid == gid) }
 
     /// getgrnam(3).
     fn getgrnam(name: *const c_char) -> *mut group {
         let name = string::bytes(name);
-        find_static(|other, _| other == name)
+        GROUPS.find(|entry| string::bytes(entry.gr_name) == name)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::ffi::CStr;
+    /// getgrent(3).
+    fn getgrent() -> *mut group { GROUPS.next() }
 
-    #[test]
-    fn finds_groups_and_their_members() {
-        const TEXT: &[u8] = b"root:x:0:\nbroken\nusers:x:100:ann,bob\n";
-        let mut out = MaybeUninit::<group>::uninit();
-        let mut buffer = [0; 64];
-        let mut result = ptr::null_mut();
-        // SAFETY: the buffers are ours and as long as is said.
-        unsafe {
-            let mut look = |gid, room| {
-                find(TEXT, |_, other| other == gid, out.as_mut_ptr(), buffer.as_mut_ptr(), room, &mut result)
-            };
-            assert_eq!(look(100, 20), libc::ERANGE);
-            assert_eq!(look(100, 64), 0);
-            let found = &*result;
-            assert_eq!(CStr::from_ptr(found.gr_name), c"users");
-            assert_eq!(CStr::from_ptr(*found.gr_mem.add(1)), c"bob");
-            assert!((*found.gr_mem.add(2)).is_null());
+    /// getgrent_r(3).
+    fn getgrent_r(out: *mut group, buffer: *mut c_char, room: size_t, result: *mut *mut group) -> c_int {
+        GROUPS.next_r(out, buffer, room, result)
+    }
+
+    /// setgrent(3).
+    fn setgrent() { GROUPS.rewind() }
+
+    /// endgrent(3).
+    fn endgrent() { GROUPS.rewind() }
+
+    /// fgetgrent(3).
+    fn fgetgrent(file: *mut File) -> *mut group {
+        GROUPS.own(|out, buffer, room, result| GROUPS.read_r(file, out, buffer, room, result))
+    }
+
+    /// fgetgrent_r(3).
+    fn fgetgrent_r(file: *mut File, out: *mut group, buffer: *mut c_char, room: size_t, result: *mut *mut group) -> c_int {
+        GROUPS.read_r(file, out, buffer, room, result)
+    }
+
+    /// putgrent(3).
+    fn putgrent(entry: *const group, file: *mut File) -> c_int {
+        let Some(entry) = entry.as_ref() else { return errno::fail(libc::EINVAL) };
+        if file.is_null() || entry.gr_name.is_null() || !plain(entry.gr_name) || !plain(entry.gr_passwd) {
+            return errno::fail(libc::EINVAL);
         }
+        let mut line = [field(entry.gr_name), b":", field(entry.gr_passwd)].concat();
+        line.extend_from_slice(alloc::format!(":{}:", entry.gr_gid).as_bytes());
+        let mut at = entry.gr_mem;
+        while !at.is_null() && !(*at).is_null() {
+            if !plain(*at) || field(*at).contains(&b',') {
+                return errno::fail(libc::EINVAL);
+            }
+            if at != entry.gr_mem {
+                line.push(b',');
+            }
+            line.extend_from_slice(field(*at));
+            at = at.add(1);
+        }
+        line.push(b'\n');
+        put_line(&line, file)
+    }
+
+    /// getgrouplist(3).
+    fn getgrouplist(user: *const c_char, first: gid_t, out: *mut gid_t, count: *mut c_int) -> c_int {
+        let groups = groups_of(&read_file(b"/etc/group\0").unwrap_or_default(), string::bytes(user), first);
+        let room = (*count).max(0) as usize;
+        for (index, gid) in groups.iter().take(room).enumerate() {
+            *out.add(index) = *gid;
+        }
+        *count = groups.len() as c_int;
+        if groups.len() > room { -1 } else { groups.len() as c_int }
+    }
+
+    /// initgroups(3).
+    fn initgroups(user: *const c_char, first: gid_t) -> c_int {
+        let groups = groups_of(&read_file(b"/etc/group\0").unwrap_or_default(), string::bytes(user), first);
+        crate::thin::ids::setgroups(groups.len(), groups.as_ptr())
     }
 }

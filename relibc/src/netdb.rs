@@ -62,6 +62,14 @@ fn resolve(name: &[u8], numeric_only: bool) -> Result<Vec<Host>, c_int> {
     if hosts.is_empty() { Err(libc::EAI_NONAME) } else { Ok(hosts) }
 }
 
+/// The first IPv4 address of a host, in network order; None if /etc/hosts has none.
+pub fn address_of_host(name: &[u8]) -> Option<[u8; 4]> {
+    resolve(name, false).ok()?.into_iter().find_map(|(address, _)| match address {
+        IpAddr::V4(address) => Some(address.octets()),
+        IpAddr::V6(_) => None,
+    })
+}
+
 /// A port by number or by its name in /etc/services.
 fn port_of(service: &[u8], numeric_only: bool, protocol: &[u8]) -> Result<u16, c_int> {
     if let Some(port) = core::str::from_utf8(service).ok().and_then(|text| text.parse().ok()) {

@@ -1,107 +1,126 @@
-//! `pwd.h`: users, from /etc/passwd.
+//! `pwd.h`: users, from /etc/passwd. getpwnam(3), getpwent(3), fgetpwent(3), putpwent(3).
 
-use crate::ld::map::File;
+use crate::database::{Buffer, Database, Full, colons, number};
+use crate::ld::map;
+use crate::stdio::{api, file::File};
 use crate::{errno, string};
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int};
-use core::ptr;
 use libc::{passwd, size_t, uid_t};
 
-/// A whole small file. None when it cannot be read.
+/// A whole file of at most 16 MiB. None when it cannot be read.
 pub fn read_file(path: &[u8]) -> Option<Vec<u8>> {
-    const MOST: usize = 1 << 20;
-    let file = File::open(path.to_vec()).ok()?;
+    const MOST: usize = 16 << 20;
+    let file = map::File::open(path.to_vec()).ok()?;
     file.read_all(MOST).ok()
 }
 
-/// Puts a string into the caller's buffer. None when it is full.
-unsafe fn put(text: &[u8], at: &mut *mut c_char, left: &mut usize) -> Option<*mut c_char> {
-    if text.len() + 1 > *left {
+fn store(line: &[u8], buffer: &mut Buffer) -> Option<Result<passwd, Full>> {
+    let [name, password, uid, gid, gecos, home, shell] = colons(line);
+    if name.is_empty() || matches!(name[0], b'+' | b'-') {
         return None;
     }
-    let start = *at;
-    ptr::copy_nonoverlapping(text.as_ptr(), start.cast(), text.len());
-    *start.add(text.len()) = 0;
-    *at = start.add(text.len() + 1);
-    *left -= text.len() + 1;
-    Some(start)
-}
-
-fn number(text: &[u8]) -> Option<u32> {
-    core::str::from_utf8(text).ok()?.parse().ok()
-}
-
-/// Looks for the line that `wanted` accepts; fills `out` from it.
-unsafe fn find(
-    wanted: impl Fn(&[u8], u32) -> bool,
-    out: *mut passwd,
-    mut buffer: *mut c_char,
-    mut room: usize,
-    result: *mut *mut passwd,
-) -> c_int {
-    *result = ptr::null_mut();
-    let Some(text) = read_file(b"/etc/passwd\0") else { return 0 };
-    for line in text.split(|&byte| byte == b'\n') {
-        let fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
-        let [name, password, uid, gid, gecos, home, shell] = fields[..] else { continue };
-        let (Some(uid), Some(gid)) = (number(uid), number(gid)) else { continue };
-        if !wanted(name, uid) {
-            continue;
-        }
-        let mut put = |text: &[u8]| put(text, &mut buffer, &mut room);
-        let strings = (put(name), put(password), put(gecos), put(home), put(shell));
-        let (Some(name), Some(password), Some(gecos), Some(home), Some(shell)) = strings else {
-            return libc::ERANGE;
-        };
-        *out = passwd {
-            pw_name: name,
-            pw_passwd: password,
+    let (uid, gid) = (number(uid)?, number(gid)?);
+    let mut fill = || {
+        Ok(passwd {
+            pw_name: buffer.text(name)?,
+            pw_passwd: buffer.text(password)?,
             pw_uid: uid,
             pw_gid: gid,
-            pw_gecos: gecos,
-            pw_dir: home,
-            pw_shell: shell,
-        };
-        *result = out;
-        return 0;
-    }
-    0
+            pw_gecos: buffer.text(gecos)?,
+            pw_dir: buffer.text(home)?,
+            pw_shell: buffer.text(shell)?,
+        })
+    };
+    Some(fill())
 }
 
-/// Where getpwnam and getpwuid put their answer; POSIX lets one place serve all callers.
-struct Static(core::cell::UnsafeCell<(core::mem::MaybeUninit<passwd>, [c_char; 1024])>);
-// SAFETY: getpwnam(3) is documented not to be thread-safe.
-unsafe impl Sync for Static {}
-static STATIC: Static = Static(core::cell::UnsafeCell::new((core::mem::MaybeUninit::uninit(), [0; 1024])));
+static USERS: Database<passwd> = Database::new(b"/etc/passwd\0", store);
 
-unsafe fn find_static(wanted: impl Fn(&[u8], u32) -> bool) -> *mut passwd {
-    let place = STATIC.0.get();
-    let mut result = ptr::null_mut();
-    let error = find(wanted, (&raw mut (*place).0).cast(), (&raw mut (*place).1).cast(), 1024, &mut result);
-    if error != 0 {
-        errno::set(error);
-    }
-    result
+/// A user's name; empty if there is none.
+///
+/// # Safety
+/// As getpwuid(3), but thread-safe.
+pub unsafe fn name_of(uid: uid_t) -> Vec<u8> {
+    let mut buffer = Vec::from([0 as c_char; 4096]);
+    let mut entry: passwd = core::mem::zeroed();
+    let mut result = core::ptr::null_mut();
+    USERS.find_r(|user| user.pw_uid == uid, &mut entry, buffer.as_mut_ptr(), buffer.len(), &mut result);
+    if result.is_null() { Vec::new() } else { string::bytes(entry.pw_name).to_vec() }
+}
+
+/// Whether a field can stand between colons.
+pub(crate) unsafe fn plain(field: *const c_char) -> bool {
+    field.is_null() || !string::bytes(field).iter().any(|byte| matches!(byte, b':' | b'\n'))
+}
+
+/// A field; empty for null.
+pub(crate) unsafe fn field<'a>(field: *const c_char) -> &'a [u8] {
+    if field.is_null() { &[] } else { string::bytes(field) }
+}
+
+/// Writes a line to a stream. −1 and errno if that fails.
+pub(crate) unsafe fn put_line(line: &[u8], file: *mut File) -> c_int {
+    if api::fwrite(line.as_ptr().cast(), 1, line.len(), file) == line.len() { 0 } else { -1 }
 }
 
 c_api! {
     /// getpwuid_r(3).
     fn getpwuid_r(uid: uid_t, out: *mut passwd, buffer: *mut c_char, room: size_t, result: *mut *mut passwd) -> c_int {
-        find(|_, other| other == uid, out, buffer, room, result)
+        USERS.find_r(|user| user.pw_uid == uid, out, buffer, room, result)
     }
 
     /// getpwnam_r(3).
     fn getpwnam_r(name: *const c_char, out: *mut passwd, buffer: *mut c_char, room: size_t, result: *mut *mut passwd) -> c_int {
         let name = string::bytes(name);
-        find(|other, _| other == name, out, buffer, room, result)
+        USERS.find_r(|user| string::bytes(user.pw_name) == name, out, buffer, room, result)
     }
 
     /// getpwuid(3).
-    fn getpwuid(uid: uid_t) -> *mut passwd { find_static(|_, other| other == uid) }
+    fn getpwuid(uid: uid_t) -> *mut passwd { USERS.find(|user| user.pw_uid == uid) }
 
     /// getpwnam(3).
     fn getpwnam(name: *const c_char) -> *mut passwd {
         let name = string::bytes(name);
-        find_static(|other, _| other == name)
+        USERS.find(|user| string::bytes(user.pw_name) == name)
+    }
+
+    /// getpwent(3).
+    fn getpwent() -> *mut passwd { USERS.next() }
+
+    /// getpwent_r(3).
+    fn getpwent_r(out: *mut passwd, buffer: *mut c_char, room: size_t, result: *mut *mut passwd) -> c_int {
+        USERS.next_r(out, buffer, room, result)
+    }
+
+    /// setpwent(3).
+    fn setpwent() { USERS.rewind() }
+
+    /// endpwent(3).
+    fn endpwent() { USERS.rewind() }
+
+    /// fgetpwent(3).
+    fn fgetpwent(file: *mut File) -> *mut passwd {
+        USERS.own(|out, buffer, room, result| USERS.read_r(file, out, buffer, room, result))
+    }
+
+    /// fgetpwent_r(3).
+    fn fgetpwent_r(file: *mut File, out: *mut passwd, buffer: *mut c_char, room: size_t, result: *mut *mut passwd) -> c_int {
+        USERS.read_r(file, out, buffer, room, result)
+    }
+
+    /// putpwent(3).
+    fn putpwent(user: *const passwd, file: *mut File) -> c_int {
+        let Some(user) = user.as_ref() else { return errno::fail(libc::EINVAL) };
+        let fields = [user.pw_name, user.pw_passwd, user.pw_dir, user.pw_shell];
+        if file.is_null() || user.pw_name.is_null() || !fields.iter().all(|field| plain(*field)) {
+            return errno::fail(libc::EINVAL);
+        }
+        // As glibc: what would break the line in the comment becomes a blank.
+        let gecos: Vec<u8> =
+            field(user.pw_gecos).iter().map(|byte| if matches!(byte, b':' | b'\n') { b' ' } else { *byte }).collect();
+        let ids = alloc::format!(":{}:{}:", user.pw_uid, user.pw_gid);
+        let [name, password, home, shell] = fields.map(|text| field(text));
+        put_line(&[name, b":", password, ids.as_bytes(), &gecos, b":", home, b":", shell, b"\n"].concat(), file)
     }
 }

@@ -276,17 +276,8 @@ c_api! {
     /// getegid(2).
     fn getegid() -> gid_t { sys::getegid() as gid_t }
 
-    /// setuid(2). On Linux the kernel changes one thread; a program with several changes before it starts them.
-    fn setuid(uid: uid_t) -> c_int { int(sys::setuid(uid)) }
-
-    /// setgid(2). As [`setuid`].
-    fn setgid(gid: gid_t) -> c_int { int(sys::setgid(gid)) }
-
     /// getgroups(2).
     fn getgroups(count: c_int, list: *mut gid_t) -> c_int { int(sys::getgroups(count, list)) }
-
-    /// setgroups(2).
-    fn setgroups(count: size_t, list: *const gid_t) -> c_int { int(sys::setgroups(count, list)) }
 
     /// gethostname(2).
     fn gethostname(out: *mut c_char, len: size_t) -> c_int {

@@ -282,6 +282,8 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_getresgid => identity::getresgid,
         SYS_setuid => identity::setuid,
         SYS_setgid => identity::setgid,
+        SYS_setreuid => identity::setreuid,
+        SYS_setregid => identity::setregid,
         SYS_setresuid => identity::setresuid,
         SYS_setresgid => identity::setresgid,
         SYS_getgroups => identity::getgroups,

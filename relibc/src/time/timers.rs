@@ -133,7 +133,8 @@ unsafe fn helper_tid() -> Result<c_int, c_int> {
         return Ok(state.tid);
     }
     let ready = core::sync::atomic::AtomicU32::new(0);
-    let all = !0u64;
+    // But not the one by which credentials are changed.
+    let all = !(1u64 << 32);
     let mut old = 0u64;
     sys::rt_sigprocmask(libc::SIG_SETMASK, &all, &mut old, 8);
     let mut attributes: pthread_attr_t = core::mem::zeroed();

@@ -119,6 +119,29 @@ fn three(a: Args, old: [u32; 3], root: bool) -> Result<[u32; 3]> {
     Ok(new)
 }
 
+/// setreuid(2): the saved id follows the effective one if the real one is given, or the effective one becomes another than the real.
+pub unsafe fn setreuid(a: Args) -> Result {
+    let old = syscall::get_credentials()?;
+    let [ruid, euid] = two(a, [old.ruid, old.euid, old.suid], old.euid == 0)?;
+    let follows = id(a[0]).is_some() || id(a[1]).is_some_and(|euid| euid != old.ruid);
+    change(old, Credentials { ruid, euid, suid: if follows { euid } else { old.suid }, ..old })
+}
+
+/// As [`setreuid`].
+pub unsafe fn setregid(a: Args) -> Result {
+    let old = syscall::get_credentials()?;
+    let [rgid, egid] = two(a, [old.rgid, old.egid, old.sgid], old.euid == 0)?;
+    let follows = id(a[0]).is_some() || id(a[1]).is_some_and(|egid| egid != old.rgid);
+    change(old, Credentials { rgid, egid, sgid: if follows { egid } else { old.sgid }, ..old })
+}
+
+/// The new real and effective id. Without privilege, the real one becomes one of the first two of `old` only.
+fn two(a: Args, old: [u32; 3], root: bool) -> Result<[u32; 2]> {
+    let real = id(a[0]).unwrap_or(old[0]);
+    let effective = id(a[1]).unwrap_or(old[1]);
+    if root || old[..2].contains(&real) && old.contains(&effective) { Ok([real, effective]) } else { Err(Errno::EPERM) }
+}
+
 pub unsafe fn setresuid(a: Args) -> Result {
     let old = syscall::get_credentials()?;
     let [ruid, euid, suid] = three(a, [old.ruid, old.euid, old.suid], old.euid == 0)?;
