@@ -10,7 +10,7 @@ use libc::{gid_t, group, size_t};
 
 fn store(line: &[u8], buffer: &mut Buffer) -> Option<Result<group, Full>> {
     let [name, password, gid, members] = colons(line);
-    if name.is_empty() || matches!(name[0], b'+' | b'-') {
+    if matches!(name.first(), Some(b'+' | b'-')) {
         return None;
     }
     let gid = number(gid)?;

@@ -11,15 +11,14 @@ use core::ptr;
 use libc::mntent;
 
 /// Blanks and what stands for them in a table.
-const ESCAPES: [(u8, &[u8]); 5] =
-    [(b' ', b"\\040"), (b'\t', b"\\011"), (b'\n', b"\\012"), (b'\\', b"\\134"), (b'#', b"\\043")];
+const ESCAPES: [(u8, &[u8]); 4] = [(b' ', b"\\040"), (b'\t', b"\\011"), (b'\n', b"\\012"), (b'\\', b"\\134")];
 
 fn decode(word: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = word;
     while let Some((first, after)) = rest.split_first() {
-        // Of `#` the writer alone knows; of a backslash the reader knows two forms.
-        let found = ESCAPES[..4].iter().find(|(_, code)| rest.starts_with(code));
+        // Of a backslash the reader knows two forms.
+        let found = ESCAPES.iter().find(|(_, code)| rest.starts_with(code));
         if let Some((byte, code)) = found {
             out.push(*byte);
             rest = &rest[code.len()..];

@@ -17,7 +17,7 @@ pub fn read_file(path: &[u8]) -> Option<Vec<u8>> {
 
 fn store(line: &[u8], buffer: &mut Buffer) -> Option<Result<passwd, Full>> {
     let [name, password, uid, gid, gecos, home, shell] = colons(line);
-    if name.is_empty() || matches!(name[0], b'+' | b'-') {
+    if matches!(name.first(), Some(b'+' | b'-')) {
         return None;
     }
     let (uid, gid) = (number(uid)?, number(gid)?);

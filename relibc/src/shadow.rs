@@ -163,7 +163,8 @@ c_api! {
     fn ulckpwdf() -> c_int {
         let mut held = LOCKED.lock();
         if *held < 0 {
-            return errno::fail(libc::EINVAL);
+            // As glibc, which leaves errno alone.
+            return -1;
         }
         let raw = sys::close(*held);
         *held = -1;

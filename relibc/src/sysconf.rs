@@ -170,10 +170,9 @@ const SMALL_FILES: [i64; 4] = [0x4d44, 0x5049_5045, 0x534f_434b, 0x137f];
 /// Links that a file of a file system can have.
 fn links(kind: i64) -> c_long {
     match kind {
-        // ext2 to ext4, XFS, Btrfs.
+        // ext2 to ext4, and XFS.
         0xef53 => 65_000,
         0x5846_5342 => 2_147_483_647,
-        0x9123_683e => 65_535,
         _ => 127,
     }
 }

@@ -14,9 +14,11 @@ struct State {
     path: Vec<u8>,
     fd: c_int,
     at: i64,
+    /// The record read last, which stands before `at`.
+    last: Option<utmpx>,
 }
 
-static STATE: Lock<State> = Lock::new(State { path: Vec::new(), fd: -1, at: 0 });
+static STATE: Lock<State> = Lock::new(State { path: Vec::new(), fd: -1, at: 0, last: None });
 
 const DEFAULT: &[u8] = b"/var/run/utmp\0";
 const SIZE: usize = size_of::<utmpx>();
@@ -47,6 +49,7 @@ impl State {
         }
         self.fd = -1;
         self.at = 0;
+        self.last = None;
     }
 
     /// The next record. ESRCH behind the last.
@@ -57,6 +60,7 @@ impl State {
             return Err(libc::ESRCH);
         }
         self.at += SIZE as i64;
+        self.last = Some(out.read());
         Ok(())
     }
 
@@ -117,18 +121,20 @@ unsafe fn answer_r(done: Result<(), c_int>, out: *mut utmpx, result: *mut *mut u
     }
 }
 
-/// Puts a record over the one of its id, or behind the last.
+/// Puts a record over the one of its id that was read last or comes next, or behind the last of all.
 unsafe fn put(state: &mut State, record: *const utmpx) -> Result<(), c_int> {
     let fd = state.open()?;
     let mut found: utmpx = core::mem::zeroed();
-    state.at = 0;
-    match state.find(&mut found, |other| same_id(&*record, other)) {
+    let known = state.last.is_some_and(|last| same_id(&*record, &last));
+    let search = if known { Ok(()) } else { state.find(&mut found, |other| same_id(&*record, other)) };
+    match search {
         Ok(()) => state.at -= SIZE as i64,
         // Behind the last whole record.
         Err(libc::ESRCH) => {}
         Err(error) => return Err(error),
     }
     let len = sys::result(sys::pwrite(fd, record.cast(), SIZE, state.at))?;
+    state.last = None;
     if len < SIZE {
         return Err(libc::ENOSPC);
     }
@@ -167,7 +173,7 @@ unsafe fn login_name() -> Result<Vec<u8>, c_int> {
     }
     let mut wanted: utmpx = core::mem::zeroed();
     fill(&mut wanted.ut_line, path.as_ptr().add(prefix.len()));
-    let mut own = State { path: STATE.lock().path.clone(), fd: -1, at: 0 };
+    let mut own = State { path: STATE.lock().path.clone(), fd: -1, at: 0, last: None };
     let mut found: utmpx = core::mem::zeroed();
     let result = own.find(&mut found, |other| same_line(&wanted, other));
     own.close();
