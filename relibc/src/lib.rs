@@ -59,6 +59,7 @@ pub mod getopt;
 pub mod glob;
 pub mod grp;
 pub mod heap;
+pub mod inet;
 pub mod iconv;
 pub mod locale;
 pub mod lock;

@@ -1,0 +1,5 @@
+//! `arpa/inet.h`, `net/if.h`, `netinet/ether.h`: addresses as text, and network interfaces.
+
+pub mod ether;
+pub mod interfaces;
+pub mod text;
