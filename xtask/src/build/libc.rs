@@ -76,11 +76,14 @@ pub fn build(workspace: &Workspace, backend: Backend) -> Result<PathBuf> {
     Ok(output)
 }
 
+/// In place of an LTO plugin of the host's, which would complain of a newer LLVM's objects without need.
+const NO_PLUGIN: &str = "/dev/null";
+
 /// Copies the archive without the compiler's own functions, which the linker is to take only where nothing else defines them: some are
 /// mathematical functions (`ceil`), hidden ones, and a name that is hidden in any object is exported by none.
 fn without_builtins(archive: &Path, to: &Path) -> Result<()> {
     std::fs::copy(archive, to).with_context(|| format!("copying {}", archive.display()))?;
-    let members = process::text(process::command("ar").arg("t").arg(to))?;
+    let members = process::text(process::command("ar").args(["t", "--plugin", NO_PLUGIN]).arg(to))?;
     let builtins = members.lines().filter(|member| member.starts_with("compiler_builtins-"));
-    process::run(process::command("ar").arg("d").arg(to).args(builtins))
+    process::run(process::command("ar").args(["d", "--plugin", NO_PLUGIN]).arg(to).args(builtins))
 }
