@@ -64,6 +64,8 @@ pub enum Answer {
     File(Arc<File>),
     /// Another absolute path to try.
     Redirect(Vec<u8>),
+    /// Ask again when the server says so.
+    Wait,
 }
 
 /// An answer as the replier leaves it for the caller.
@@ -241,6 +243,7 @@ fn collect(done: &Done, payload: &hal::mem::Frame, output: UserSlice) -> Result<
         }
         abi::ANSWER_OPENED => done.handle.clone().map(Answer::Opened).ok_or(Errno::EIO),
         abi::ANSWER_FD => done.file.clone().map(Answer::File).ok_or(Errno::EIO),
+        abi::ANSWER_WAIT => Ok(Answer::Wait),
         abi::ANSWER_REDIRECT => {
             let mut path = alloc::vec![0; done.len.min(abi::PATH_LEN_MAX)];
             payload.read(0, &mut path);

@@ -79,6 +79,7 @@ pub fn close_range(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         }
         table.remove_where(|fd, _| (first..=last).contains(&(fd as usize)))
     });
+    me.process.closed(closed.iter());
     drop(closed);
     Ok(0)
 }

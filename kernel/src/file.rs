@@ -88,6 +88,9 @@ pub trait Object: Send + Sync + Any {
         Err(Errno::EINVAL)
     }
 
+    /// A process closed a descriptor of the file, or ended with one.
+    fn descriptor_closed(&self, _pid: u32) {}
+
     /// F_SETFL changed the file's flags.
     fn flags_changed(&self, _file: &File) {}
 }
@@ -142,6 +145,11 @@ impl File {
     pub fn writable(&self) -> bool {
         let flags = self.flags();
         flags & abi::O_PATH == 0 && flags & abi::O_ACCMODE != abi::O_RDONLY
+    }
+
+    /// A process closed a descriptor of it.
+    pub fn descriptor_closed(&self, pid: u32) {
+        self.object.descriptor_closed(pid);
     }
 
     /// The object, if it is a `T`.

@@ -219,7 +219,8 @@ pub fn path_call2(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 /// The operation, if it may be asked of a path.
 fn path_op(args: &CallArgs) -> Result<u16> {
     let op = u16::try_from(args.op).map_err(|_| Errno::EINVAL)?;
-    let reserved = matches!(op, 0 | abi::OP_CLOSE | abi::OP_CANCEL | abi::OP_OPEN | abi::OP_DUP | abi::OP_PAGE_IN);
+    let reserved = matches!(op, 0 | abi::OP_CLOSE | abi::OP_CANCEL | abi::OP_OPEN | abi::OP_DUP | abi::OP_PAGE_IN)
+        || matches!(op, abi::OP_FLUSH | abi::OP_GIVE_UP);
     if reserved || args.input_len != 0 { Err(Errno::EINVAL) } else { Ok(op) }
 }
 

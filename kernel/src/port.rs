@@ -398,6 +398,7 @@ impl Port {
         self.slot_freed.wake_all();
         for handle in handles.into_values().filter_map(|h| h.upgrade()) {
             handle.readiness.raise(EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR);
+            handle.retry();
         }
     }
 
@@ -598,13 +599,7 @@ pub fn caller_info(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 /// HANDLE_READY.
 pub fn handle_ready(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let handle = port_of(me, a[0])?.handle(a[1])?;
-    let (set, clear) = (a[2] as u32, a[3] as u32);
-    if clear != 0 {
-        handle.readiness.clear(clear & !set);
-    }
-    if set != 0 {
-        handle.readiness.raise(set);
-    }
+    handle.set_ready(a[2] as u32, a[3] as u32);
     Ok(0)
 }
 

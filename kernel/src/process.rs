@@ -262,13 +262,23 @@ impl Process {
     pub(crate) fn install_at(&self, fd: i32, file: Arc<File>, cloexec: bool) -> Result<()> {
         let limit = self.fd_limit();
         let old = self.handles.lock().replace(fd, limit, file, cloexec).map_err(|_| Errno::EBADF)?;
+        self.closed(old.iter());
         drop(old);
         Ok(())
     }
 
     /// Takes a descriptor out of the table; EBADF.
     pub fn take(&self, fd: i32) -> Result<Arc<File>> {
-        self.handles.lock().remove(fd).ok_or(Errno::EBADF)
+        let file = self.handles.lock().remove(fd).ok_or(Errno::EBADF)?;
+        self.closed([&file].into_iter());
+        Ok(file)
+    }
+
+    /// Tells the servers that want to know that descriptors of these files are gone.
+    pub(crate) fn closed<'f>(&self, files: impl Iterator<Item = &'f Arc<File>>) {
+        for file in files {
+            file.descriptor_closed(self.pid);
+        }
     }
 
     /// Runs with the handle table locked: no blocking, no dropping of files inside.
@@ -493,6 +503,7 @@ impl Process {
     /// The last thread is gone: give everything back and become a zombie.
     fn finish(self: &Arc<Self>) {
         let handles = core::mem::take(&mut *self.handles.lock());
+        self.closed(handles.iter().map(|(_, entry)| &entry.file));
         drop(handles);
         let cwd = self.cwd.lock().take();
         drop(cwd);
@@ -817,6 +828,7 @@ pub fn space_exec(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     crate::io::futex::exit_robust_list(me);
     me.robust_list.store(0, Relaxed);
     let closed = process.handles.lock().remove_where(|_, entry| entry.close_on_exec);
+    process.closed(closed.iter());
     drop(closed);
     let old = process.replace_space(space);
     process.set_program(program);

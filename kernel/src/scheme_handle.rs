@@ -11,10 +11,12 @@ use crate::port::Port;
 use crate::readiness::Readiness;
 use crate::thread::{self, Thread};
 use crate::user::{self, UserSlice};
+use crate::wait::WaitQueue;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use hal::SpinLock;
-use ochre_abi::call::{self as abi, CallArgs, PAYLOAD_MAX, WINDOW_READ, WINDOW_WRITE, Window};
+use ochre_abi::call::{self as abi, CallArgs, PAYLOAD_MAX, Request, WINDOW_READ, WINDOW_WRITE, Window};
 use ochre_abi::event::{EPOLLIN, EPOLLOUT};
 use ochre_abi::file::{AT_FDCWD, O_NONBLOCK, O_PATH, SEEK_END, Stat};
 use ochre_abi::{Errno, Result};
@@ -32,6 +34,11 @@ pub struct SchemeHandle {
     attached: SpinLock<Option<Arc<MemoryObject>>>,
     /// It is a FIFO's.
     fifo: Option<Arc<Pipe>>,
+    /// How often the server had callers ask again, and who waits for that.
+    retries: AtomicU64,
+    retry_wait: WaitQueue,
+    /// The server wants to know of closed descriptors.
+    flush: AtomicBool,
 }
 
 impl SchemeHandle {
@@ -48,6 +55,9 @@ impl SchemeHandle {
             readiness: Readiness::new(ready),
             attached: SpinLock::new(object),
             fifo,
+            retries: AtomicU64::new(0),
+            retry_wait: WaitQueue::new(),
+            flush: AtomicBool::new(flags & abi::OPENED_FLUSH != 0),
         });
         port.add_handle(&handle);
         handle
@@ -65,6 +75,47 @@ impl SchemeHandle {
     /// It is a directory.
     pub fn is_directory(&self) -> bool {
         self.flags & abi::OPENED_DIRECTORY != 0
+    }
+
+    /// HANDLE_READY: EPOLL bits and READY bits.
+    pub(crate) fn set_ready(&self, set: u32, clear: u32) {
+        const OWN: u32 = abi::READY_RETRY | abi::READY_FLUSH;
+        if set & abi::READY_RETRY != 0 {
+            self.retry();
+        }
+        if set & abi::READY_FLUSH != 0 {
+            self.flush.store(true, SeqCst);
+        }
+        let (set, clear) = (set & !OWN, clear & !OWN);
+        if clear != 0 {
+            self.readiness.clear(clear & !set);
+        }
+        if set != 0 {
+            self.readiness.raise(set);
+        }
+    }
+
+    /// Callers that the server told to wait ask again.
+    pub(crate) fn retry(&self) {
+        self.retries.fetch_add(1, SeqCst);
+        self.retry_wait.wake_all();
+    }
+
+    /// A process closed a descriptor of it.
+    pub(crate) fn descriptor_closed(&self, pid: u32) {
+        if self.flush.load(SeqCst) {
+            self.port.post(Request { op: abi::OP_FLUSH, handle: self.id, pid, ..Request::default() });
+        }
+    }
+
+    /// Waits until callers are asked again; `seen` is how often they were before the call. EINTR.
+    fn wait_for_retry(&self, me: &Arc<Thread>, seen: u64) -> Result<()> {
+        let woken = self.retry_wait.wait_until(None, || (self.retries.load(SeqCst) != seen).then_some(()));
+        if woken.is_err() {
+            let pid = me.process.pid;
+            self.port.post(Request { op: abi::OP_GIVE_UP, handle: self.id, pid, ..Request::default() });
+        }
+        woken
     }
 
     fn call(&self, what: Call<'_>) -> Result<(usize, [u64; 3])> {
@@ -133,7 +184,7 @@ pub(crate) fn file_of(answer: Answer, flags: u32, path: Option<Vec<u8>>) -> Resu
             })
         }
         Answer::File(file) => Ok(file),
-        Answer::Value(..) | Answer::Redirect(_) => Err(Errno::EIO),
+        Answer::Value(..) | Answer::Redirect(_) | Answer::Wait => Err(Errno::EIO),
     }
 }
 
@@ -212,26 +263,39 @@ impl Object for SchemeHandle {
         Err(Errno::EINVAL)
     }
 
+    fn descriptor_closed(&self, pid: u32) {
+        SchemeHandle::descriptor_closed(self, pid);
+    }
+
     fn call(&self, file: &File, args: &CallArgs) -> Result<usize> {
         let me = thread::current();
         let op = u16::try_from(args.op).map_err(|_| Errno::EINVAL)?;
-        if matches!(op, abi::OP_OPEN | abi::OP_CLOSE | abi::OP_CANCEL | abi::OP_DUP | abi::OP_PAGE_IN) {
+        if matches!(op, abi::OP_OPEN | abi::OP_CLOSE | abi::OP_CANCEL | abi::OP_DUP | abi::OP_PAGE_IN)
+            || matches!(op, abi::OP_FLUSH | abi::OP_GIVE_UP)
+        {
             return Err(Errno::EINVAL);
         }
         let mut windows = [Window::default(); abi::WINDOWS_MAX];
         let windows = read_windows(args, &mut windows)?;
         let positioned = op == abi::OP_GETDENTS;
         let call_args = if positioned { [file.position(), args.args[1], args.args[2]] } else { args.args };
-        let what = Call {
-            op,
-            handle: self.id,
-            args: call_args,
-            input: Input::User(UserSlice::new(args.input, args.input_len)?),
-            output: UserSlice::new(args.output, args.output_len)?,
-            windows,
-            files: read_files(&me, args)?,
+        let (value, answer) = loop {
+            let seen = self.retries.load(SeqCst);
+            let what = Call {
+                op,
+                handle: self.id,
+                args: call_args,
+                input: Input::User(UserSlice::new(args.input, args.input_len)?),
+                output: UserSlice::new(args.output, args.output_len)?,
+                windows,
+                files: read_files(&me, args)?,
+            };
+            match call::call(&me, &self.port, what)? {
+                Answer::Value(value, args) => break (value, args),
+                Answer::Wait => self.wait_for_retry(&me, seen)?,
+                answer => break (install(&me, answer, 0, None)? as usize, [0; 3]),
+            }
         };
-        let (value, answer) = SchemeHandle::call(self, what)?;
         if positioned {
             file.set_position(answer[0]);
         }

@@ -56,6 +56,16 @@ impl Answer {
         self
     }
 
+    /// The caller has to wait: it asks again once the server calls [`crate::Port::retry`] for the handle. Nothing is held meanwhile.
+    pub const fn wait() -> Self {
+        Self::new(ANSWER_WAIT, 0)
+    }
+
+    /// The server is told of every close of a descriptor of the opened handle ([`crate::Op::Flush`]).
+    pub const fn flushed(self) -> Self {
+        self.flag(OPENED_FLUSH)
+    }
+
     /// The opened handle is one end of a FIFO, or both, that [`ochre_rt::syscall::fifo_create`] made; the descriptor must be open until the
     /// answer is sent.
     pub const fn fifo(mut self, fifo: i32) -> Self {

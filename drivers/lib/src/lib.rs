@@ -33,6 +33,7 @@ extern crate alloc;
 mod answer;
 mod client;
 mod gate;
+pub mod locks;
 mod op;
 #[cfg(feature = "std")]
 mod ready;

@@ -109,6 +109,10 @@ pub enum Op {
         offset: u64,
         len: u64,
     },
+    /// A process (the caller) closed a descriptor of the handle.
+    Flush,
+    /// A caller from the process who was told to wait on the handle does so no more.
+    GiveUp,
     /// A socket's name: who asks wants to connect or send to it.
     Reach,
     /// An operation of the scheme's own, from [`OP_PRIVATE`] on.
@@ -164,6 +168,8 @@ impl Op {
             OP_FALLOCATE => Op::Fallocate { mode: a, offset: b, len: c },
             OP_PAGE_IN => Op::PageIn { cookie: a, offset: b, len: c },
             OP_REACH => Op::Reach,
+            OP_FLUSH => Op::Flush,
+            OP_GIVE_UP => Op::GiveUp,
             op @ OP_PRIVATE.. => Op::Private { op, args: request.args },
             op => Op::Unknown { op },
         }

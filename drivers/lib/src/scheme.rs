@@ -58,6 +58,7 @@ pub trait Scheme {
                 self.close(request.handle());
                 Ok(Answer::done())
             }
+            Op::Flush | Op::GiveUp => Ok(Answer::done()),
             Op::Cancel { tag, gone } => {
                 self.cancel(tag, gone);
                 Ok(Answer::done())

@@ -28,6 +28,16 @@ impl Port {
         self.gate.ready(handle, set, clear)
     }
 
+    /// Callers that were told to wait on a handle ([`crate::Answer::wait`]) ask again.
+    pub fn retry(&self, handle: u64) -> Result<()> {
+        self.gate.ready(handle, ochre_abi::call::READY_RETRY, 0)
+    }
+
+    /// From now on the server is told of every close of a descriptor of a handle ([`crate::Op::Flush`]).
+    pub fn flush(&self, handle: u64) -> Result<()> {
+        self.gate.ready(handle, ochre_abi::call::READY_FLUSH, 0)
+    }
+
     /// From now on reads and maps of a handle are served from a memory object (`None`: by requests).
     pub fn attach(&self, handle: u64, object: Option<(i32, u64)>) -> Result<()> {
         let (fd, size) = object.unwrap_or((-1, 0));

@@ -92,6 +92,14 @@ pub const ANSWER_OPENED: u8 = 1;
 pub const ANSWER_FD: u8 = 2;
 /// The payload is another absolute path, to be resolved instead (a symbolic link that leaves the scheme).
 pub const ANSWER_REDIRECT: u8 = 3;
+/// The caller has to wait: the kernel makes the same request again once the server sets [`READY_RETRY`] on the handle. Meanwhile nothing
+/// of it is held, so that any number of callers can wait. Only for operations on handles that go through CALL.
+pub const ANSWER_WAIT: u8 = 4;
+
+/// HANDLE_READY, beside EPOLL bits: who was told to wait ([`ANSWER_WAIT`]) asks again.
+pub const READY_RETRY: u32 = 1 << 25;
+/// HANDLE_READY: from now on the server is told when a process closes a descriptor of the handle ([`OP_FLUSH`]).
+pub const READY_FLUSH: u32 = 1 << 26;
 
 /// [`ANSWER_OPENED`]: the handle has a position: read and write pass and advance an offset, lseek works.
 pub const OPENED_SEEKABLE: u64 = 1;
@@ -110,6 +118,8 @@ pub const OPENED_READS_ZERO: u64 = 64;
 /// [`ANSWER_OPENED`]: the attached fd is one of FIFO_CREATE: the kernel opens the end that the caller's flags ask for, and waits for the
 /// other end on the caller's time. Reads and writes come to no server.
 pub const OPENED_FIFO: u64 = 128;
+/// [`ANSWER_OPENED`]: as with [`READY_FLUSH`].
+pub const OPENED_FLUSH: u64 = 256;
 
 /// Nobody waits for the answer: the last descriptor of `handle` is gone.
 pub const OP_CLOSE: u16 = 1;
@@ -170,6 +180,10 @@ pub const OP_PAGE_IN: u16 = 28;
 /// Path of a socket's name, which the caller must be allowed to write to; the answer is an FD of a reference (SOCKET_REFERENCE).
 /// A name is made with OP_MKNOD of S_IFSOCK, which the socket goes along with.
 pub const OP_REACH: u16 = 29;
+/// Nobody waits for the answer: the process `pid` closed a descriptor of `handle`, or ended ([`READY_FLUSH`]).
+pub const OP_FLUSH: u16 = 30;
+/// Nobody waits for the answer: a caller from the process `pid` who was told to wait on `handle` ([`ANSWER_WAIT`]) does so no more.
+pub const OP_GIVE_UP: u16 = 31;
 /// The first number that schemes define for themselves.
 pub const OP_PRIVATE: u16 = 0x100;
 

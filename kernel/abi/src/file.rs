@@ -39,6 +39,14 @@ pub const F_SETFD: u64 = 2;
 pub const F_GETFL: u64 = 3;
 pub const F_SETFL: u64 = 4;
 pub const F_DUPFD_CLOEXEC: u64 = 1030;
+/// Record locks of a process: OP_LOCK.
+pub const F_GETLK: u64 = 5;
+pub const F_SETLK: u64 = 6;
+pub const F_SETLKW: u64 = 7;
+/// Record locks of an open file: OP_LOCK.
+pub const F_OFD_GETLK: u64 = 36;
+pub const F_OFD_SETLK: u64 = 37;
+pub const F_OFD_SETLKW: u64 = 38;
 pub const FD_CLOEXEC: u64 = 1;
 
 pub const S_IFMT: u32 = 0o170000;

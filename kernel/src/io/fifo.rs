@@ -74,6 +74,10 @@ impl Object for FifoEnd {
         }
     }
 
+    fn descriptor_closed(&self, pid: u32) {
+        self.handle.descriptor_closed(pid);
+    }
+
     fn readiness(&self) -> Option<&Readiness> {
         match (&self.read, &self.write) {
             (Some(_), Some(_)) => Some(self.pipe.both_ready()),

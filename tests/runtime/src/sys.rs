@@ -6,9 +6,11 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
+mod locks;
 mod signals;
 mod sockets;
 mod terminals;
+pub use locks::*;
 pub use signals::*;
 pub use sockets::*;
 pub use terminals::*;

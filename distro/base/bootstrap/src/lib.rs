@@ -5,6 +5,7 @@
 extern crate alloc;
 
 pub mod archive;
+mod locks;
 pub mod objects;
 pub mod ramfs;
 pub mod server;

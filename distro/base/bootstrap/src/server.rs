@@ -6,12 +6,13 @@
 use crate::archive::{self, Entry};
 use crate::objects::Objects;
 use crate::ramfs::{At, Attributes, Base, Caller, Fs, Ino, PairStop, Stop, WriteAt};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
 use ochre_abi::file::*;
 use ochre_abi::{Errno, Result};
 use ochre_rt::{OwnedFd, syscall};
+use ochre_scheme::locks::LockTable;
 use ochre_scheme::{Answer, Op, Port, Request, Scheme};
 use zerocopy::{Immutable, IntoBytes};
 
@@ -44,25 +45,40 @@ struct Statfs {
 /// The file tree as a scheme.
 #[derive(Debug)]
 pub struct FileServer {
-    fs: Fs<Objects>,
-    port: Port,
+    pub(crate) fs: Fs<Objects>,
+    pub(crate) port: Port,
     /// Handles whose file's object changed before the answer that opened them was sent.
     unattached: Vec<u64>,
     /// What stands behind FIFOs (FIFO_CREATE's) and sockets (references).
     behind: BTreeMap<Ino, OwnedFd>,
+    pub(crate) locks: LockTable<Ino>,
+    /// Files with locks of processes, of which closes are told.
+    pub(crate) flushed: BTreeSet<Ino>,
 }
 
 impl FileServer {
     /// A tree for the port that serves it.
     pub fn new(fs: Fs<Objects>, port: Port) -> Self {
-        Self { fs, port, unattached: Vec::new(), behind: BTreeMap::new() }
+        Self {
+            fs,
+            port,
+            unattached: Vec::new(),
+            behind: BTreeMap::new(),
+            locks: LockTable::new(),
+            flushed: BTreeSet::new(),
+        }
     }
 
     fn dispatch(&mut self, request: &mut Request) -> core::result::Result<Answer, Stop> {
         let caller = Caller { uid: request.caller().uid, gid: request.caller().gid };
         let follow = |flags: u64| flags & AT_SYMLINK_NOFOLLOW == 0;
         match request.op() {
-            Op::Close => self.fs.close(request.handle()),
+            Op::Close => {
+                self.unlock(request.handle(), None);
+                self.fs.close(request.handle());
+            }
+            Op::Flush => self.unlock(request.handle(), Some(request.caller().pid)),
+            Op::GiveUp => self.locks.give_up(request.caller().pid, request.handle()),
             Op::Cancel { .. } | Op::Sync { .. } => {}
             Op::Open { flags, mode } => return self.open(request, flags, mode, &caller),
             Op::Read { position, len, .. } => return Ok(self.read(request, position, len)?),
@@ -130,7 +146,9 @@ impl FileServer {
             }
             Op::Dup => return Err(Errno::EINVAL.into()),
             Op::Ioctl { .. } => return Err(Errno::ENOTTY.into()),
-            Op::Flock { .. } | Op::Lock { .. } | Op::PageIn { .. } | Op::Private { .. } | Op::Unknown { .. } => {
+            Op::Flock { operation } => return Ok(self.flock(request.handle(), operation)?),
+            Op::Lock { command } => return Ok(self.lock(request, command)?),
+            Op::PageIn { .. } | Op::Private { .. } | Op::Unknown { .. } => {
                 return Err(Errno::ENOSYS.into());
             }
         }
@@ -145,7 +163,10 @@ impl FileServer {
         caller: &Caller,
     ) -> core::result::Result<Answer, Stop> {
         let opened = self.fs.open(at(request), flags, mode, caller)?;
-        let answer = Answer::opened(opened.handle);
+        let mut answer = Answer::opened(opened.handle);
+        if self.flushed.contains(&opened.ino) {
+            answer = answer.flushed();
+        }
         if opened.path_only {
             // A path starts at such a directory, too.
             let (_, attributes, _) = self.fs.attributes(by_handle(opened.handle), true, caller)?;

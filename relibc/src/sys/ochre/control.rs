@@ -9,10 +9,6 @@ use ochre_rt::abi::syscall as sys;
 use ochre_rt::call::Call;
 use ochre_rt::syscall;
 
-const F_GETLK: u64 = 5;
-const F_SETLKW: u64 = 7;
-const F_OFD_GETLK: u64 = 36;
-const F_OFD_SETLKW: u64 = 38;
 const F_SETPIPE_SZ: u64 = 1031;
 const F_GETPIPE_SZ: u64 = 1032;
 const F_ADD_SEALS: u64 = 1033;
@@ -43,7 +39,14 @@ pub unsafe fn fcntl(a: Args) -> Result {
 /// A record lock: `struct flock` goes in and comes out. ENOLCK where the file's server keeps no locks.
 unsafe fn lock(fd: i32, command: u64, pointer: usize) -> Result {
     let size = size_of::<libc::flock>();
-    let copy: libc::flock = get(pointer)?;
+    let mut copy: libc::flock = get(pointer)?;
+    let relative = copy.l_whence == libc::SEEK_CUR as i16;
+    if relative {
+        // Positions are the kernel's; the file's server does not know them.
+        let position = syscall::lseek(fd, 0, SEEK_CUR)?;
+        copy.l_start = copy.l_start.checked_add(position as i64).ok_or(Errno::EOVERFLOW)?;
+        copy.l_whence = libc::SEEK_SET as i16;
+    }
     let input = bytes((&raw const copy).expose_provenance(), size)?;
     let done = Call::new(OP_LOCK, [command, 0, 0]).input(input).output(bytes_mut(pointer, size)?).send(fd);
     done.map_err(|error| if error == Errno::ENOSYS { Errno::ENOLCK } else { error })

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 mod dirs;
+mod fifos;
 mod files;
 mod folder;
 mod links;
+mod locks;
 mod maps;
 mod names;
 mod owners;
@@ -19,5 +21,7 @@ fn main() -> std::process::ExitCode {
         dirs::CHECKS,
         owners::CHECKS,
         maps::CHECKS,
+        fifos::CHECKS,
+        locks::CHECKS,
     ])
 }

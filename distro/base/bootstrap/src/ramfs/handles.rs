@@ -150,6 +150,12 @@ impl<S: Store> Fs<S> {
         self.nodes.get(&ino).is_some_and(|node| node.attributes.mode & S_IFMT == S_IFIFO)
     }
 
+    /// Whether a handle was opened for reading, and for writing.
+    pub fn access_of(&self, handle: u64) -> Result<(bool, bool)> {
+        let handle = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        Ok((handle.readable, handle.writable))
+    }
+
     /// The node behind a handle.
     pub fn ino(&self, handle: u64) -> Result<Ino> {
         Ok(self.handles.get(&handle).ok_or(Errno::EBADF)?.ino)
