@@ -72,7 +72,7 @@ impl Coding {
     }
 
     /// Bytes of a unit.
-    fn size(self) -> usize {
+    pub fn size(self) -> usize {
         match self {
             Coding::Utf16(_) | Coding::Ucs2(_) => 2,
             Coding::Utf32(_) | Coding::Ucs4(_) => 4,
@@ -179,9 +179,9 @@ impl Coding {
         Ok(mark + self.size())
     }
 
-    /// Whether the charset has no tag characters (U+E0000 and on), which are then left out.
+    /// Whether the charset has no tag characters, and leaves them out. (ASCII writes no bytes for them.)
     pub fn drops_tags(self) -> bool {
-        matches!(self, Coding::Text(Charset::Ascii) | Coding::Single(_) | Coding::Ucs2(_))
+        matches!(self, Coding::Single(_) | Coding::Ucs2(_))
     }
 }
 

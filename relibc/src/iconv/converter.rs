@@ -95,9 +95,13 @@ impl Converter {
 
     /// Writes a character, or what stands in for it (then true).
     fn put(&mut self, wide: u32, out: &mut [u8], done: &mut usize) -> Result<bool, Stop> {
+        // As in glibc a full output comes before a bad character.
+        if out.len() - *done < self.to.size() {
+            return Err(Stop::Full);
+        }
         match self.write(&[wide], out, done)? {
             Ok(()) => return Ok(false),
-            Err(Refusal::Missing) if self.to.drops_tags() && wide >> 7 == 0xe_0000 >> 7 => return Ok(false),
+            Err(Refusal::Missing) if self.to.drops_tags() && crate::wide::is_tag(wide) => return Ok(false),
             Err(Refusal::Missing) if self.transliterate => {}
             Err(_) => return Err(Stop::Illegal),
         }

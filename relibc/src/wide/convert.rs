@@ -69,7 +69,8 @@ unsafe fn to_bytes(to: *mut c_char, from: *mut *const wchar_t, most: size_t, roo
     let (mut at, mut count) = (*from, 0);
     let mut left = most;
     let mut bytes = [0; 6];
-    while left > 0 {
+    // Without room glibc does not look at the next character.
+    while left > 0 && (to.is_null() || count < room) {
         let wide = *at as u32;
         let Some(len) = encode(charset, wide, &mut bytes) else {
             if !to.is_null() {

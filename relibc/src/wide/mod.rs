@@ -19,7 +19,7 @@ pub use numbers::*;
 pub use single::*;
 pub use string::*;
 pub use uchar::*;
-pub use utf8::{Decoded, decode, encode};
+pub use utf8::{Decoded, decode, encode, is_tag};
 
 /// `wint_t`'s WEOF.
 pub const WEOF: u32 = u32::MAX;

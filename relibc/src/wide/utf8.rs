@@ -63,6 +63,11 @@ fn several(first: u8, bytes: &[u8]) -> Decoded {
     Decoded::Char(value, len)
 }
 
+/// Whether a character is a tag, which charsets without tags leave out.
+pub fn is_tag(wide: u32) -> bool {
+    wide >> 7 == 0xe_0000 >> 7
+}
+
 /// Writes a character; how many bytes, or None if the charset has none for it.
 #[inline]
 pub fn encode(charset: Charset, wide: u32, to: &mut [u8; 6]) -> Option<usize> {
@@ -70,7 +75,10 @@ pub fn encode(charset: Charset, wide: u32, to: &mut [u8; 6]) -> Option<usize> {
         to[0] = wide as u8;
         return Some(1);
     }
-    if charset == Charset::Ascii || wide > 0x7fff_ffff || (0xd800..0xe000).contains(&wide) {
+    if charset == Charset::Ascii {
+        return is_tag(wide).then_some(0);
+    }
+    if wide > 0x7fff_ffff || (0xd800..0xe000).contains(&wide) {
         return None;
     }
     let len = (2..6).find(|len| wide >> (5 * len + 1) == 0).unwrap_or(6);
