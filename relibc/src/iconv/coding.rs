@@ -28,8 +28,10 @@ pub enum Coding {
     Ucs2(Order),
     /// UTF-32.
     Utf32(Order),
-    /// UCS-4: 31 bits, surrogates among them. The host's own wide characters are of this kind.
+    /// UCS-4: 31 bits, surrogates among them.
     Ucs4(Order),
+    /// The program's wide characters, which glibc converts in one step; the others go through them.
+    Internal,
 }
 
 /// A byte order mark.
@@ -67,7 +69,7 @@ impl Coding {
     fn order(self) -> Option<Order> {
         match self {
             Coding::Utf16(order) | Coding::Ucs2(order) | Coding::Utf32(order) | Coding::Ucs4(order) => Some(order),
-            Coding::Text(_) | Coding::Single(_) => None,
+            Coding::Text(_) | Coding::Single(_) | Coding::Internal => None,
         }
     }
 
@@ -75,7 +77,7 @@ impl Coding {
     pub fn size(self) -> usize {
         match self {
             Coding::Utf16(_) | Coding::Ucs2(_) => 2,
-            Coding::Utf32(_) | Coding::Ucs4(_) => 4,
+            Coding::Utf32(_) | Coding::Ucs4(_) | Coding::Internal => 4,
             Coding::Text(_) | Coding::Single(_) => 1,
         }
     }
@@ -131,6 +133,7 @@ impl Coding {
                 Some(value) if value >= 0x11_0000 || is_surrogate(value) => Decoded::Illegal(4),
                 Some(value) => Decoded::Char(value, 4),
             },
+            Coding::Internal => unit::<4>(bytes, false).map_or(Decoded::Incomplete, |value| Decoded::Char(value, 4)),
             Coding::Ucs4(_) => match unit::<4>(bytes, big) {
                 None => Decoded::Incomplete,
                 Some(value) if value > 0x7fff_ffff => Decoded::Illegal(4),
@@ -139,15 +142,21 @@ impl Coding {
         }
     }
 
-    /// Writes a character, behind a byte order mark if one is due; how many bytes.
-    pub fn write(self, progress: &Progress, wide: u32, to: &mut [u8; 8]) -> Result<usize, Refusal> {
-        let mark = if self.order() == Some(Order::Marked) && !progress.started { self.size() } else { 0 };
+    /// Writes the byte order mark if one is due; how many bytes, or None if there is no room.
+    pub fn write_mark(self, progress: &mut Progress, to: &mut [u8]) -> Option<usize> {
+        let due = self.order() == Some(Order::Marked) && !progress.started;
+        let size = if due { self.size() } else { 0 };
+        to.get_mut(..size)?.copy_from_slice(&MARK.to_le_bytes()[..size]);
+        progress.started = true;
+        Some(size)
+    }
+
+    /// Writes a character; how many bytes.
+    pub fn write(self, wide: u32, to: &mut [u8; 8]) -> Result<usize, Refusal> {
         let big = self.order() == Some(Order::Big);
-        to[..mark].copy_from_slice(&MARK.to_le_bytes()[..mark]);
-        let rest = &mut to[mark..];
         let mut put = |at: usize, size: usize, value: u32| {
             let little = value.to_le_bytes();
-            for (index, byte) in rest[at..at + size].iter_mut().enumerate() {
+            for (index, byte) in to[at..at + size].iter_mut().enumerate() {
                 *byte = little[if big { size - 1 - index } else { index }];
             }
         };
@@ -167,27 +176,19 @@ impl Coding {
             Coding::Utf32(_) if is_surrogate(wide) || wide > 0x10_ffff => return Err(Refusal::Invalid),
             Coding::Ucs2(_) if is_surrogate(wide) => return Err(Refusal::Invalid),
             Coding::Ucs2(_) if wide > 0xffff => return Err(Refusal::Missing),
-            Coding::Ucs4(_) if wide > 0x7fff_ffff => return Err(Refusal::Invalid),
             Coding::Utf16(_) if wide > 0xffff => {
                 put(0, 2, 0xd7c0 + (wide >> 10));
                 put(2, 2, 0xdc00 + (wide & 0x3ff));
-                return Ok(mark + 4);
+                return Ok(4);
             }
             Coding::Utf16(_) | Coding::Ucs2(_) => put(0, 2, wide),
-            Coding::Utf32(_) | Coding::Ucs4(_) => put(0, 4, wide),
+            Coding::Utf32(_) | Coding::Ucs4(_) | Coding::Internal => put(0, 4, wide),
         }
-        Ok(mark + self.size())
+        Ok(self.size())
     }
 
     /// Whether the charset has no tag characters, and leaves them out. (ASCII writes no bytes for them.)
     pub fn drops_tags(self) -> bool {
         matches!(self, Coding::Single(_) | Coding::Ucs2(_))
-    }
-}
-
-impl Progress {
-    /// A character was written.
-    pub fn start(&mut self) {
-        self.started = true;
     }
 }

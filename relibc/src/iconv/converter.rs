@@ -43,9 +43,14 @@ impl Converter {
         let option = |wanted: &[u8]| {
             options.split(|byte| matches!(byte, b',' | b'/')).any(|option| option.eq_ignore_ascii_case(wanted))
         };
+        let (from, to) = (names::find(from)?, names::find(to)?);
+        // glibc has no step from wide characters to themselves.
+        if matches!((from, to), (Coding::Internal, Coding::Internal)) {
+            return None;
+        }
         Some(Converter {
-            from: names::find(from)?,
-            to: names::find(to)?,
+            from,
+            to,
             reading: Progress::default(),
             writing: Progress::default(),
             transliterate: option(b"TRANSLIT"),
@@ -63,11 +68,19 @@ impl Converter {
     pub fn run(&mut self, input: &mut &[u8], out: &mut [u8], done: &mut usize) -> Result<usize, Stop> {
         let mut replaced = 0;
         let mut ignored = false;
+        if matches!(self.from, Coding::Internal) {
+            *done += self.to.write_mark(&mut self.writing, &mut out[*done..]).ok_or(Stop::Full)?;
+        }
         loop {
             let mark = self.from.mark(&mut self.reading, input);
             *input = &input[mark..];
             if input.is_empty() {
                 break;
+            }
+            // In one step, a full output comes before a bad input, but not before a short one.
+            let short = input.len() < self.from.size();
+            if matches!(self.to, Coding::Internal) && !short && out.len() - *done < self.to.size() {
+                return Err(Stop::Full);
             }
             let used = match self.from.read(&self.reading, input) {
                 Decoded::Char(wide, used) => match self.put(wide, out, done) {
@@ -95,6 +108,7 @@ impl Converter {
 
     /// Writes a character, or what stands in for it (then true).
     fn put(&mut self, wide: u32, out: &mut [u8], done: &mut usize) -> Result<bool, Stop> {
+        *done += self.to.write_mark(&mut self.writing, &mut out[*done..]).ok_or(Stop::Full)?;
         // As in glibc a full output comes before a bad character.
         if out.len() - *done < self.to.size() {
             return Err(Stop::Full);
@@ -124,20 +138,17 @@ impl Converter {
     }
 
     /// Writes characters, all or none.
-    fn write(&mut self, wides: &[u32], out: &mut [u8], done: &mut usize) -> Result<Result<(), Refusal>, Stop> {
-        let mut writing = self.writing;
+    fn write(&self, wides: &[u32], out: &mut [u8], done: &mut usize) -> Result<Result<(), Refusal>, Stop> {
         let mut at = *done;
         for &wide in wides {
             let mut bytes = [0; 8];
-            let len = match self.to.write(&writing, wide, &mut bytes) {
+            let len = match self.to.write(wide, &mut bytes) {
                 Ok(len) => len,
                 Err(refusal) => return Ok(Err(refusal)),
             };
             out.get_mut(at..at + len).ok_or(Stop::Full)?.copy_from_slice(&bytes[..len]);
             at += len;
-            writing.start();
         }
-        self.writing = writing;
         *done = at;
         Ok(Ok(()))
     }

@@ -3,6 +3,7 @@
 use super::coding::{Coding, Order};
 use super::tables::TABLES;
 use crate::locale::{self, Charset};
+use alloc::vec::Vec;
 
 /// Charsets of more than one byte, and ASCII.
 const CODINGS: [(Coding, &[&str]); 14] = [
@@ -57,7 +58,7 @@ const CODINGS: [(Coding, &[&str]); 14] = [
         ],
     ),
     (Coding::Ucs4(Order::Little), &["UCS-4LE"]),
-    (Coding::Ucs4(Order::Little), &["WCHAR_T", "INTERNAL"]),
+    (Coding::Internal, &["WCHAR_T", "INTERNAL"]),
 ];
 
 /// Aliases of the charsets of one byte.
@@ -258,7 +259,10 @@ pub fn find(name: &[u8]) -> Option<Coding> {
     if name.is_empty() {
         return Some(Coding::Text(locale::current().charset()));
     }
-    let is = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
+    // glibc leaves other characters out.
+    let kept = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-/.,:".contains(byte);
+    let name: Vec<u8> = name.iter().copied().filter(kept).collect();
+    let is = |known: &&str| known.as_bytes().eq_ignore_ascii_case(&name);
     if let Some((coding, _)) = CODINGS.iter().find(|(_, names)| names.iter().any(|known| is(known))) {
         return Some(*coding);
     }

@@ -1,7 +1,6 @@
 //! UTF-8 and ASCII as glibc 2.36 reads and writes them.
 //!
-//! glibc's reader takes sequences of up to four bytes, surrogates excluded, and does not look whether the value is above U+10FFFF; its writer takes
-//! 31 bits. Checked against glibc by conform's `wide`.
+//! That is UTF-8 of 31 bits, in up to six bytes, without surrogates. Checked against glibc by conform's `wide`.
 
 use crate::locale::Charset;
 
@@ -32,6 +31,8 @@ fn lead(first: u8) -> Option<(usize, u32)> {
         0xc2..0xe0 => Some((2, u32::from(first & 0x1f))),
         0xe0..0xf0 => Some((3, u32::from(first & 0x0f))),
         0xf0..0xf8 => Some((4, u32::from(first & 0x07))),
+        0xf8..0xfc => Some((5, u32::from(first & 0x03))),
+        0xfc..0xfe => Some((6, u32::from(first & 0x01))),
         _ => None,
     }
 }
@@ -95,8 +96,8 @@ impl super::State {
     /// The bytes of the unfinished character.
     pub(super) fn bytes(self) -> ([u8; 6], usize) {
         let mut bytes = [0; 6];
-        let have = (self.count & 0xff).min(3) as usize;
-        let len = ((self.count >> 8) & 0xff).clamp(2, 4) as usize;
+        let have = (self.count & 0xff).clamp(1, 5) as usize;
+        let len = ((self.count >> 8) & 0xff).clamp(2, 6) as usize;
         let mut rest = self.value;
         for byte in bytes[1..len].iter_mut().rev() {
             *byte = 0x80 | (rest & 0x3f) as u8;
@@ -151,7 +152,7 @@ mod tests {
             (b"\xe0\x80\x80", Illegal(3)),
             (b"\xed\xa0\x80", Illegal(3)),
             (b"\xf4\x90\x80\x80", Char(0x11_0000, 4)),
-            (b"\xf8\x88\x80\x80\x80\x80", Illegal(5)),
+            (b"\xf8\x88\x80\x80\x80\x80", Char(0x20_0000, 5)),
             (b"\xe4\xb8a", Illegal(2)),
             (b"\xe4", Incomplete),
         ];
