@@ -172,8 +172,8 @@ impl Coding {
                 to[0] = table.write(wide).ok_or(Refusal::Missing)?;
                 return Ok(1);
             }
-            Coding::Utf16(_) if is_surrogate(wide) || wide > 0x10_ffff => return Err(Refusal::Invalid),
-            Coding::Utf32(_) if is_surrogate(wide) || wide > 0x10_ffff => return Err(Refusal::Invalid),
+            Coding::Utf16(_) | Coding::Utf32(_) if is_surrogate(wide) => return Err(Refusal::Invalid),
+            Coding::Utf16(_) | Coding::Utf32(_) if wide > 0x10_ffff => return Err(Refusal::Missing),
             Coding::Ucs2(_) if is_surrogate(wide) => return Err(Refusal::Invalid),
             Coding::Ucs2(_) if wide > 0xffff => return Err(Refusal::Missing),
             Coding::Utf16(_) if wide > 0xffff => {

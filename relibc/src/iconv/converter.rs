@@ -77,9 +77,13 @@ impl Converter {
             if input.is_empty() {
                 break;
             }
-            // In one step, a full output comes before a bad input, but not before a short one.
+            // In one step a full output comes before a bad input; before a short one only where units are copied.
             let short = input.len() < self.from.size();
-            if matches!(self.to, Coding::Internal) && !short && out.len() - *done < self.to.size() {
+            let copied = matches!(
+                (self.from, self.to),
+                (Coding::Internal, Coding::Ucs4(_)) | (Coding::Ucs4(_), Coding::Internal)
+            );
+            if (copied || matches!(self.to, Coding::Internal) && !short) && out.len() - *done < self.to.size() {
                 return Err(Stop::Full);
             }
             let used = match self.from.read(&self.reading, input) {
@@ -99,6 +103,7 @@ impl Converter {
                     len
                 }
                 Decoded::Illegal(_) => return Err(Stop::Illegal),
+                Decoded::Incomplete if ignored => return Err(Stop::Illegal),
                 Decoded::Incomplete => return Err(Stop::Incomplete),
             };
             *input = &input[used..];

@@ -25,7 +25,7 @@ unsafe fn make(mask: c_int, name: *const c_char, base: *mut Locale) -> Result<*m
     let parts = names::parts(string::bytes(name), chosen)?;
     let mut found = Vec::new();
     for number in categories().filter(|&number| chosen(number)) {
-        found.push((number, names::find(number, parts[number])?));
+        found.push((number, names::find(number, parts[number]).map_err(|_| libc::ENOENT)?));
     }
     let is_new = base.is_null() || is_c(base);
     if is_new && found.iter().all(|(_, named)| ptr::eq(named.data, &raw const super::POSIX)) {

@@ -150,6 +150,10 @@ fn pairs(name: &'static str, suffix: &str) {
     let mut group = Group::new(name);
     for from in CHARSETS {
         for to in CHARSETS {
+            // With stand-ins glibc writes a second byte order mark in these.
+            if ["UNICODE", "UTF-16", "UTF-32"].contains(&to) && suffix.contains("TRANSLIT") {
+                continue;
+            }
             for _ in 0..100 {
                 let cd = match open(&format!("{to}{suffix}"), from) {
                     Ok(cd) => cd,
@@ -164,7 +168,12 @@ fn pairs(name: &'static str, suffix: &str) {
                 let mut line = format!("{from} {to} {bytes:x?} {room}");
                 for _ in 0..12 {
                     let (result, error, used, out) = step(cd, rest, room);
-                    line += &format!(" | {result} {error} {used} {out:x?}");
+                    // Whether glibc tells of what it ignored depends on its buffers.
+                    if suffix.contains("IGNORE") {
+                        line += &format!(" | {used} {out:x?}");
+                    } else {
+                        line += &format!(" | {result} {error} {used} {out:x?}");
+                    }
                     rest = &rest[used..];
                     if error != libc::E2BIG {
                         break;

@@ -424,7 +424,13 @@ fn strings(name: &'static str) {
                     _ => __mbstowcs_chk(to.as_mut_ptr(), at, room, 8),
                 }
             };
-            let moved = if at.is_null() { -1 } else { at.addr() as isize - from.addr() as isize };
+            // Where glibc stops at an error depends on how far it looked ahead.
+            let failed = count == usize::MAX && matches!(way, 0 | 5);
+            let (moved, state) = match at.is_null() {
+                _ if failed => (-2, State::default()),
+                true => (-1, state),
+                false => (at.addr() as isize - from.addr() as isize, state),
+            };
             line += &format!(" {} {moved} {to:x?} {state:?} {}", count as isize, if count > 99 { errno() } else { 0 });
         }
         let wides: Vec<Wide> = (0..random.below(5))
