@@ -163,8 +163,7 @@ impl Coding {
         match self {
             Coding::Text(charset) => {
                 let mut bytes = [0; 6];
-                let refusal = if charset == Charset::Ascii { Refusal::Missing } else { Refusal::Invalid };
-                let len = wide::encode(charset, wide, &mut bytes).ok_or(refusal)?;
+                let len = wide::encode(charset, wide, &mut bytes).ok_or(Refusal::Missing)?;
                 to[..len].copy_from_slice(&bytes[..len]);
                 return Ok(len);
             }
