@@ -60,6 +60,8 @@ pub struct File {
     pub(super) pid: c_int,
     /// What is read and written instead of a descriptor.
     pub(super) backend: Option<Box<dyn Backend>>,
+    /// 1: for wide characters; −1: for bytes; 0: not used yet. fwide(3).
+    orientation: c_int,
 }
 
 const _: () = assert!(core::mem::offset_of!(File, fd) == 112 && core::mem::offset_of!(File, lock) == 216);
@@ -87,7 +89,16 @@ impl File {
             depth: 0,
             pid: 0,
             backend: None,
+            orientation: 0,
         }
+    }
+
+    /// Gives the stream an orientation, by a number's sign, if it has none; what it has then.
+    pub(super) fn orient(&mut self, mode: c_int) -> c_int {
+        if self.orientation == 0 {
+            self.orientation = mode.signum();
+        }
+        self.orientation
     }
 
     /// Reads from what the stream stands on; a count or a negated errno.
@@ -208,6 +219,7 @@ impl File {
 
     /// Writes; the number of bytes taken.
     pub(super) unsafe fn write(&mut self, bytes: &[u8]) -> usize {
+        self.orient(-1);
         if !self.start_writing() {
             return 0;
         }
@@ -229,6 +241,7 @@ impl File {
 
     /// Reads into the buffer, which is empty; false at the end or on an error.
     pub(super) unsafe fn fill(&mut self) -> bool {
+        self.orient(-1);
         if self.flags & NO_READS != 0 {
             self.flags |= ERROR;
             errno::set(libc::EBADF);

@@ -13,3 +13,4 @@ pub mod shell;
 pub mod strings;
 #[cfg(test)]
 mod tests;
+pub mod wide;

@@ -9,6 +9,7 @@ mod numbers;
 mod single;
 mod string;
 mod tables;
+mod time;
 mod uchar;
 mod utf8;
 
@@ -18,6 +19,7 @@ pub use convert::*;
 pub use numbers::*;
 pub use single::*;
 pub use string::*;
+pub use time::*;
 pub use uchar::*;
 pub use utf8::{Decoded, decode, encode, is_tag};
 
