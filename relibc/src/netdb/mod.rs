@@ -1,5 +1,7 @@
 //! `netdb.h`: numeric addresses and /etc/hosts. Names that only a name server knows are EAI_NONAME.
 
+pub mod files;
+
 use crate::pwd::read_file;
 use crate::{heap, string};
 use alloc::vec::Vec;
