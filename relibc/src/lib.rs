@@ -76,6 +76,7 @@ pub mod pthread;
 pub mod pty;
 pub mod pwd;
 pub mod random;
+pub mod regex;
 mod runtime;
 pub mod scandir;
 pub mod sched;
