@@ -51,11 +51,6 @@ impl Parser<'_> {
             },
             Ok(b']') => Token::Close,
             Ok(b'^') => Token::Hat,
-            // Three hyphens are one, and no range.
-            Ok(b'-') if byte(&self.reader, 1) == b'-' && byte(&self.reader, 2) == b'-' => {
-                self.reader.at += 2;
-                Token::Symbol
-            }
             Ok(b'-') => Token::Hyphen,
             _ => Token::Symbol,
         };

@@ -44,6 +44,15 @@ impl Side {
     const LINE: u8 = 2;
     const TEXT: u8 = 4;
 
+    /// What may stand before a match: nothing that matters, a word, a line's end, the text's beginning.
+    pub const BEFORE: [Side; 4] = [Side(0), Side(Side::WORD), Side(Side::LINE), Side(Side::TEXT | Side::LINE)];
+
+    /// Whether what a condition says about the place before it holds here.
+    pub fn suits(self, assertion: Assertion) -> bool {
+        let before = Assertion::AFTER_WORD | Assertion::AFTER_OTHER | Assertion::LINE_FIRST | Assertion::TEXT_FIRST;
+        holds(Assertion(assertion.0 & before), self, self)
+    }
+
     /// The text's edge, which is also a line's where `line`.
     pub fn edge(line: bool) -> Side {
         Side(if line { Side::TEXT | Side::LINE } else { Side::TEXT })

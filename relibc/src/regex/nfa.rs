@@ -54,7 +54,7 @@ impl Nfa {
         let nfa = Nfa { nodes: vec![Node::End], start: 0, has_back: false, asserts: 0 };
         let mut builder = Builder { nfa, submatches, referenced: parsed.referenced };
         if let Some(tree) = &parsed.tree {
-            builder.nfa.start = builder.emit(tree, 0)?;
+            builder.nfa.start = builder.emit(tree, 0, false)?;
         }
         Ok(builder.nfa)
     }
@@ -75,8 +75,9 @@ impl Builder {
         Ok((self.nfa.nodes.len() - 1) as Id)
     }
 
-    /// Makes the nodes of `tree`, which lead to `next`; returns the first.
-    fn emit(&mut self, tree: &Tree, next: Id) -> Result<Id, Error> {
+    /// Makes the nodes of `tree`, which lead to `next`; returns the first. In a `copy` no group is optional
+    /// ([`Tree::forget_optional`]).
+    fn emit(&mut self, tree: &Tree, next: Id, copy: bool) -> Result<Id, Error> {
         match tree {
             Tree::Set(set) => self.push(Node::Set(*set, next)),
             Tree::Assert(assertion) => {
@@ -89,27 +90,27 @@ impl Builder {
             }
             Tree::Group { index, optional, body } => {
                 let kept = self.submatches || body.is_none() || *index < 32 && self.referenced >> *index & 1 != 0;
-                let close = if kept { self.push(Node::Close(*index, *optional, next))? } else { next };
+                let close = if kept { self.push(Node::Close(*index, *optional && !copy, next))? } else { next };
                 let inside = match body {
-                    Some(body) => self.emit(body, close)?,
+                    Some(body) => self.emit(body, close, copy)?,
                     None => close,
                 };
                 if kept { self.push(Node::Open(*index, inside)) } else { Ok(inside) }
             }
-            Tree::Cat(parts) => parts.iter().rev().try_fold(next, |next, part| self.emit(part, next)),
-            Tree::Alt(parts) => self.alternatives(parts, next),
+            Tree::Cat(parts) => parts.iter().rev().try_fold(next, |next, part| self.emit(part, next, copy)),
+            Tree::Alt(parts) => self.alternatives(parts, next, copy),
             Tree::Star(body) => {
                 let split = self.push(Node::Split(next, next))?;
-                let first = self.emit(body, split)?;
+                let first = self.emit(body, split, copy)?;
                 self.nfa.nodes[split as usize] = Node::Split(first, next);
                 Ok(split)
             }
-            Tree::Times(body, count) => (0..*count).try_fold(next, |next, _| self.emit(body, next)),
+            Tree::Times(body, count) => (0..*count).rev().try_fold(next, |next, nth| self.emit(body, next, copy || nth > 0)),
             Tree::UpTo(body, count) => {
                 // ((x?x)?x)?: what is left out is left out at the beginning, so the ways in are a chain.
                 let mut copies = vec![next];
-                for _ in 0..*count {
-                    copies.push(self.emit(body, copies[copies.len() - 1])?);
+                for nth in (0..*count).rev() {
+                    copies.push(self.emit(body, copies[copies.len() - 1], copy || nth > 0)?);
                 }
                 let mut entry = copies[copies.len() - 1];
                 for behind in copies.iter().rev().skip(1) {
@@ -120,11 +121,11 @@ impl Builder {
         }
     }
 
-    fn alternatives(&mut self, parts: &[Option<Tree>], next: Id) -> Result<Id, Error> {
+    fn alternatives(&mut self, parts: &[Option<Tree>], next: Id, copy: bool) -> Result<Id, Error> {
         let mut ways = Vec::with_capacity(parts.len());
         for part in parts {
             ways.push(match part {
-                Some(part) => self.emit(part, next)?,
+                Some(part) => self.emit(part, next, copy)?,
                 None => next,
             });
         }

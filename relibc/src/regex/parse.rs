@@ -150,6 +150,7 @@ impl Parser<'_> {
 
     fn dot(&mut self) -> Tree {
         let mut set = Set::any(self.reader.coding);
+        set.dot = true;
         if !self.has(syntax::DOT_NEWLINE) {
             set.remove(b'\n');
         }
@@ -229,8 +230,11 @@ impl Parser<'_> {
         let mut parts = Vec::new();
         if most != Some(least) {
             let mut body = tree.clone();
-            if let Tree::Group { index, .. } = body {
-                mark_optional(&mut body, index);
+            if least > 0 {
+                body.forget_optional();
+            }
+            if let Tree::Group { optional, .. } = &mut body {
+                *optional = true;
             }
             let body = Box::new(body);
             parts.push(match most {
@@ -298,14 +302,5 @@ impl Parser<'_> {
                 _ => Err(()),
             };
         }
-    }
-}
-
-/// Marks the group of that index wherever it stands in `tree`.
-fn mark_optional(tree: &mut Tree, marked: u32) {
-    if let Tree::Group { index, optional, .. } = tree
-        && *index == marked
-    {
-        *optional = true;
     }
 }

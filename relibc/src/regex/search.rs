@@ -2,7 +2,7 @@
 
 use super::backref;
 use super::chars::Coding;
-use super::dfa::{Dfa, Rules, Text};
+use super::dfa::{Dfa, Rules, Side, Text};
 use super::nfa::{Id, Nfa, Node};
 use super::parse;
 use super::submatch::{self, Span};
@@ -19,8 +19,10 @@ pub struct Compiled {
     pub groups: usize,
     /// Bytes that a match can begin with.
     pub first: Box<[bool; 256]>,
+    /// `can_be_null`: what `re_compile_fastmap` tells of the empty text.
+    pub can_be_null: bool,
     /// Whether the empty text may match.
-    pub nullable: bool,
+    nullable: bool,
     nfa: Nfa,
     rules: Rules,
     same: Vec<u32>,
@@ -52,12 +54,13 @@ impl Compiled {
         let mut parsed = parse::parse(reader, syntax)?;
         let nfa = Nfa::new(&parsed, submatches)?;
         let rules = Rules { coding, translate, newline_anchor, sets: core::mem::take(&mut parsed.sets) };
-        let (first, nullable) = first_bytes(&nfa, &rules);
+        let First { bytes: first, nullable, can_be_null } = first_bytes(&nfa, &rules);
         let dfa = Dfa::new(&nfa, &rules);
         Ok(Compiled {
             groups: parsed.groups as usize,
             first,
             nullable,
+            can_be_null,
             nfa,
             rules,
             same: parsed.same,
@@ -122,34 +125,60 @@ impl Compiled {
     }
 }
 
-/// The bytes that a match can begin with, and whether it can be empty; conditions are taken to hold.
-fn first_bytes(nfa: &Nfa, rules: &Rules) -> (Box<[bool; 256]>, bool) {
-    let mut first = Box::new([false; 256]);
-    let mut nullable = false;
-    let mut seen = vec![false; nfa.nodes.len()];
-    let mut work = vec![nfa.start];
-    while let Some(id) = work.pop() {
-        if core::mem::replace(&mut seen[id as usize], true) {
-            continue;
-        }
-        match nfa.nodes[id as usize] {
-            Node::Set(set, _) => {
-                let set = &rules.sets[set as usize];
-                for byte in 0..=255u8 {
-                    first[usize::from(byte)] |= if rules.coding.utf8 && byte >= 0x80 {
-                        !set.is_narrow() || rules.translate.is_some() || rules.coding.icase
-                    } else {
-                        rules.symbol(&[byte], 0).is_some_and(|(symbol, _)| set.has(symbol, rules.coding))
-                    };
-                }
+/// What a match can begin with.
+struct First {
+    /// The bytes; any, if it can be empty or begins with `.` or a back-reference.
+    bytes: Box<[bool; 256]>,
+    nullable: bool,
+    can_be_null: bool,
+}
+
+/// What matches can begin with; conditions on what follows are taken to hold.
+fn first_bytes(nfa: &Nfa, rules: &Rules) -> First {
+    let mut first = First { bytes: Box::new([false; 256]), nullable: false, can_be_null: false };
+    let mut sets = vec![false; rules.sets.len()];
+    let mut any = false;
+    for before in Side::BEFORE {
+        let mut seen = vec![false; nfa.nodes.len()];
+        let mut work = vec![nfa.start];
+        let (mut inexact, mut end) = (false, false);
+        while let Some(id) = work.pop() {
+            if core::mem::replace(&mut seen[id as usize], true) {
+                continue;
             }
-            Node::Split(one, other) => work.extend([one, other]),
-            Node::Assert(_, to) | Node::Open(_, to) | Node::Close(_, _, to) => work.push(to),
-            Node::Back(..) | Node::End => nullable = true,
+            match nfa.nodes[id as usize] {
+                Node::Set(set, _) => {
+                    sets[set as usize] = true;
+                    inexact |= rules.sets[set as usize].dot;
+                }
+                Node::Split(one, other) => work.extend([one, other]),
+                Node::Assert(assertion, to) if before.suits(assertion) => work.push(to),
+                Node::Assert(..) => {}
+                Node::Open(_, to) | Node::Close(_, _, to) => work.push(to),
+                Node::Back(_, to) => {
+                    inexact = true;
+                    work.push(to);
+                    first.nullable = true;
+                }
+                Node::End => end = true,
+            }
+        }
+        first.nullable |= end;
+        // As glibc has it: where any byte may come, it does not look further for the pattern's end.
+        first.can_be_null |= end && !inexact;
+        any |= end || inexact;
+    }
+    for set in rules.sets.iter().zip(sets).filter_map(|(set, used)| used.then_some(set)) {
+        for byte in 0..=255u8 {
+            first.bytes[usize::from(byte)] |= if rules.coding.utf8 && byte >= 0x80 {
+                !set.is_narrow() || rules.translate.is_some() || rules.coding.icase
+            } else {
+                rules.symbol(&[byte], 0).is_some_and(|(symbol, _)| set.has(symbol, rules.coding))
+            };
         }
     }
-    if nullable {
-        first.fill(true);
+    if any {
+        first.bytes.fill(true);
     }
-    (first, nullable)
+    first
 }

@@ -14,6 +14,8 @@ pub struct Set {
     classes: Vec<Class>,
     /// Whether characters of more than a byte are in the set if they are *not* listed.
     negated: bool,
+    /// This is `.`, for which fastmaps are not exact.
+    pub dot: bool,
 }
 
 impl Set {

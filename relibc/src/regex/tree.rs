@@ -57,6 +57,22 @@ pub enum Tree {
     UpTo(Box<Tree>, u32),
 }
 
+impl Tree {
+    /// Takes back what [`Tree::Group`]'s `optional` says, as glibc does in what it copies for an interval.
+    pub fn forget_optional(&mut self) {
+        match self {
+            Tree::Set(_) | Tree::Assert(_) | Tree::Back(_) => {}
+            Tree::Group { optional, body, .. } => {
+                *optional = false;
+                body.iter_mut().for_each(|body| body.forget_optional());
+            }
+            Tree::Cat(parts) => parts.iter_mut().for_each(Tree::forget_optional),
+            Tree::Alt(parts) => parts.iter_mut().flatten().for_each(Tree::forget_optional),
+            Tree::Star(body) | Tree::Times(body, _) | Tree::UpTo(body, _) => body.forget_optional(),
+        }
+    }
+}
+
 /// A parsed pattern.
 #[derive(Debug, Default)]
 pub struct Parsed {
