@@ -122,7 +122,7 @@ impl Pattern {
     /// Fills the fastmap, if there is one.
     unsafe fn fill_fastmap(&mut self) {
         let Some(compiled) = self.compiled() else { return };
-        let (first, nullable) = (*compiled.first, compiled.can_be_null);
+        let (first, nullable) = (*compiled.fastmap, compiled.can_be_null);
         if !self.fastmap.is_null() {
             self.fastmap.cast::<[bool; 256]>().write(first);
         }

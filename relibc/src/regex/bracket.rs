@@ -194,7 +194,7 @@ fn add_element(set: &mut Set, element: &Element, parser: &Parser<'_>) -> Result<
         Element::Symbol(symbol) => set.add(symbol, symbol, coding),
         Element::Equivalence(Some(byte)) | Element::Collating(Some(byte)) => set.add(byte.into(), byte.into(), coding),
         Element::Equivalence(None) | Element::Collating(None) => return Err(Error::Collate),
-        Element::Class(Some(class)) => set.add_class(class, coding),
+        Element::Class(Some(class)) => set.add_class(class, coding, parser.reader.translate),
         Element::Class(None) => return Err(Error::Class),
     }
     Ok(())

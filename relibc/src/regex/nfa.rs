@@ -105,7 +105,9 @@ impl Builder {
                 self.nfa.nodes[split as usize] = Node::Split(first, next);
                 Ok(split)
             }
-            Tree::Times(body, count) => (0..*count).rev().try_fold(next, |next, nth| self.emit(body, next, copy || nth > 0)),
+            Tree::Times(body, count) => {
+                (0..*count).rev().try_fold(next, |next, nth| self.emit(body, next, copy || nth > 0))
+            }
             Tree::UpTo(body, count) => {
                 // ((x?x)?x)?: what is left out is left out at the beginning, so the ways in are a chain.
                 let mut copies = vec![next];

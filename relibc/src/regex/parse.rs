@@ -89,7 +89,7 @@ impl Parser<'_> {
             match self.token {
                 Token::OpenInterval if self.has(syntax::CONTEXT_INVALID_DUP) => return Err(Error::Repetition),
                 Token::OpenInterval | Token::Star | Token::Plus | Token::Question => {
-                    if self.has(syntax::CONTEXT_INVALID_OPS) && !self.has(syntax::CONTEXT_INVALID_DUP) {
+                    if self.has(syntax::CONTEXT_INVALID_OPS) {
                         return Err(Error::Repetition);
                     }
                     if !self.has(syntax::CONTEXT_INDEP_OPS) {
@@ -163,7 +163,7 @@ impl Parser<'_> {
     fn class(&mut self, class: Class, also: Option<u8>, negated: bool) -> Tree {
         let coding = self.reader.coding;
         let mut set = Set::default();
-        set.add_class(class, coding);
+        set.add_class(class, coding, self.reader.translate);
         if let Some(byte) = also {
             set.add(byte.into(), byte.into(), coding);
         }

@@ -17,8 +17,10 @@ use alloc::vec::Vec;
 pub struct Compiled {
     /// How many groups it has.
     pub groups: usize,
-    /// Bytes that a match can begin with.
-    pub first: Box<[bool; 256]>,
+    /// Bytes that a match can begin with, as `translate` has them.
+    pub fastmap: Box<[bool; 256]>,
+    /// The same of the texts' own bytes.
+    first: Box<[bool; 256]>,
     /// `can_be_null`: what `re_compile_fastmap` tells of the empty text.
     pub can_be_null: bool,
     /// Whether the empty text may match.
@@ -54,10 +56,15 @@ impl Compiled {
         let mut parsed = parse::parse(reader, syntax)?;
         let nfa = Nfa::new(&parsed, submatches)?;
         let rules = Rules { coding, translate, newline_anchor, sets: core::mem::take(&mut parsed.sets) };
-        let First { bytes: first, nullable, can_be_null } = first_bytes(&nfa, &rules);
+        let First { bytes: fastmap, nullable, can_be_null } = first_bytes(&nfa, &rules);
+        let mut first = fastmap.clone();
+        if let Some(table) = &rules.translate {
+            first.iter_mut().zip(table.iter()).for_each(|(first, byte)| *first = fastmap[usize::from(*byte)]);
+        }
         let dfa = Dfa::new(&nfa, &rules);
         Ok(Compiled {
             groups: parsed.groups as usize,
+            fastmap,
             first,
             nullable,
             can_be_null,
@@ -127,7 +134,7 @@ impl Compiled {
 
 /// What a match can begin with.
 struct First {
-    /// The bytes; any, if it can be empty or begins with `.` or a back-reference.
+    /// The bytes, translated; any, if it can be empty or begins with `.`.
     bytes: Box<[bool; 256]>,
     nullable: bool,
     can_be_null: bool,
@@ -142,6 +149,8 @@ fn first_bytes(nfa: &Nfa, rules: &Rules) -> First {
         let mut seen = vec![false; nfa.nodes.len()];
         let mut work = vec![nfa.start];
         let (mut inexact, mut end) = (false, false);
+        // Back-references that wait for their group to end, empty, and groups that have.
+        let (mut waiting, mut ended) = (Vec::new(), Vec::new());
         while let Some(id) = work.pop() {
             if core::mem::replace(&mut seen[id as usize], true) {
                 continue;
@@ -154,12 +163,14 @@ fn first_bytes(nfa: &Nfa, rules: &Rules) -> First {
                 Node::Split(one, other) => work.extend([one, other]),
                 Node::Assert(assertion, to) if before.suits(assertion) => work.push(to),
                 Node::Assert(..) => {}
-                Node::Open(_, to) | Node::Close(_, _, to) => work.push(to),
-                Node::Back(_, to) => {
-                    inexact = true;
+                Node::Open(_, to) => work.push(to),
+                Node::Close(group, _, to) => {
                     work.push(to);
-                    first.nullable = true;
+                    work.extend(waiting.extract_if(.., |(of, _)| *of == group).map(|(_, to)| to));
+                    ended.push(group);
                 }
+                Node::Back(group, to) if ended.contains(&group) => work.push(to),
+                Node::Back(group, to) => waiting.push((group, to)),
                 Node::End => end = true,
             }
         }
@@ -171,9 +182,9 @@ fn first_bytes(nfa: &Nfa, rules: &Rules) -> First {
     for set in rules.sets.iter().zip(sets).filter_map(|(set, used)| used.then_some(set)) {
         for byte in 0..=255u8 {
             first.bytes[usize::from(byte)] |= if rules.coding.utf8 && byte >= 0x80 {
-                !set.is_narrow() || rules.translate.is_some() || rules.coding.icase
+                !set.is_narrow() || rules.coding.icase
             } else {
-                rules.symbol(&[byte], 0).is_some_and(|(symbol, _)| set.has(symbol, rules.coding))
+                set.has(rules.coding.fold(byte.into()), rules.coding)
             };
         }
     }

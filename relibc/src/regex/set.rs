@@ -44,10 +44,11 @@ impl Set {
         }
     }
 
-    /// Adds a class.
-    pub fn add_class(&mut self, class: Class, coding: Coding) {
+    /// Adds a class: what its characters are translated to.
+    pub fn add_class(&mut self, class: Class, coding: Coding, translate: Option<&[u8; 256]>) {
         for symbol in 0..if coding.utf8 { 0x80 } else { 0x100 } {
             if coding.is(symbol, class) {
+                let symbol = translate.map_or(symbol, |table| table[symbol as usize].into());
                 self.add(symbol, symbol, coding);
             }
         }
