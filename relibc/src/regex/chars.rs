@@ -1,7 +1,9 @@
 //! What the locale says about characters, and how a text is cut into symbols.
 
 use crate::ctype;
-use core::ffi::c_int;
+use crate::locale::{self, Charset};
+use crate::wide as classes;
+use core::ffi::{CStr, c_int};
 
 /// A character, or, in a multibyte locale, [`INVALID`] plus a byte that is part of none.
 pub type Symbol = u32;
@@ -56,6 +58,24 @@ impl Class {
             b"xdigit" => Class::Xdigit,
             _ => return None,
         })
+    }
+
+    /// Its name.
+    fn name(self) -> &'static CStr {
+        match self {
+            Class::Alnum => c"alnum",
+            Class::Alpha => c"alpha",
+            Class::Blank => c"blank",
+            Class::Cntrl => c"cntrl",
+            Class::Digit => c"digit",
+            Class::Graph => c"graph",
+            Class::Lower => c"lower",
+            Class::Print => c"print",
+            Class::Punct => c"punct",
+            Class::Space => c"space",
+            Class::Upper => c"upper",
+            Class::Xdigit => c"xdigit",
+        }
     }
 
     /// Whether a character of one byte is in the class.
@@ -174,17 +194,17 @@ fn decode_utf8(text: &[u8]) -> (Symbol, usize) {
 
 /// Whether a character of more than a byte is in the class.
 fn wide_is(symbol: Symbol, class: Class) -> bool {
-    // Until the library has wide-character classes: none of them is.
-    let _ = (symbol, class);
-    false
+    // SAFETY: the name ends in NUL, and any number may be asked about.
+    unsafe { classes::iswctype(symbol, classes::wctype(class.name().as_ptr())) != 0 }
 }
 
 /// The upper-case form of a character of more than a byte.
 fn wide_upper(symbol: Symbol) -> Symbol {
-    symbol
+    // SAFETY: any number may be asked about.
+    unsafe { classes::towupper(symbol) }
 }
 
 /// Whether the locale's texts are UTF-8.
 pub fn locale_is_utf8() -> bool {
-    false
+    locale::current().charset() == Charset::Utf8
 }
