@@ -166,6 +166,8 @@ impl Parser<'_> {
 
     fn add_range(&self, set: &mut Set, start: &Element, end: &Element) -> Result<(), Error> {
         let value = |element: &Element| match *element {
+            // glibc's C.UTF-8 has no collation sequence for these.
+            Element::Symbol(0x80..INVALID) if self.reader.coding.utf8 => Err(Error::Collate),
             Element::Symbol(symbol) if symbol < INVALID => Ok(symbol),
             Element::Symbol(symbol) => Ok(symbol - INVALID),
             Element::Collating(Some(byte)) => Ok(byte.into()),
