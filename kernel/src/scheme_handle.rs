@@ -39,6 +39,8 @@ pub struct SchemeHandle {
     retry_wait: WaitQueue,
     /// The server wants to know of closed descriptors.
     flush: AtomicBool,
+    /// The server wants to know of reads and writes.
+    tell: AtomicBool,
 }
 
 impl SchemeHandle {
@@ -58,6 +60,7 @@ impl SchemeHandle {
             retries: AtomicU64::new(0),
             retry_wait: WaitQueue::new(),
             flush: AtomicBool::new(flags & abi::OPENED_FLUSH != 0),
+            tell: AtomicBool::new(flags & abi::OPENED_TELL != 0),
         });
         port.add_handle(&handle);
         handle
@@ -72,6 +75,11 @@ impl SchemeHandle {
         self.attached.lock().clone()
     }
 
+    /// The object that reads and writes go to without a message.
+    fn direct(&self) -> Option<Arc<MemoryObject>> {
+        if self.tell.load(SeqCst) { None } else { self.attached() }
+    }
+
     /// It is a directory.
     pub fn is_directory(&self) -> bool {
         self.flags & abi::OPENED_DIRECTORY != 0
@@ -79,12 +87,15 @@ impl SchemeHandle {
 
     /// HANDLE_READY: EPOLL bits and READY bits.
     pub(crate) fn set_ready(&self, set: u32, clear: u32) {
-        const OWN: u32 = abi::READY_RETRY | abi::READY_FLUSH;
+        const OWN: u32 = abi::READY_RETRY | abi::READY_FLUSH | abi::READY_TELL;
         if set & abi::READY_RETRY != 0 {
             self.retry();
         }
         if set & abi::READY_FLUSH != 0 {
             self.flush.store(true, SeqCst);
+        }
+        if set & abi::READY_TELL != 0 {
+            self.tell.store(true, SeqCst);
         }
         let (set, clear) = (set & !OWN, clear & !OWN);
         if clear != 0 {
@@ -203,7 +214,7 @@ impl Object for SchemeHandle {
         if self.flags & (abi::OPENED_READS_END | abi::OPENED_READS_ZERO) != 0 {
             return self.read_constant(to);
         }
-        if let (Some(object), Some(offset)) = (self.attached(), offset) {
+        if let (Some(object), Some(offset)) = (self.direct(), offset) {
             return object.read(offset, to);
         }
         let args = [offset.unwrap_or(u64::MAX), to.len as u64, u64::from(file.flags() & O_NONBLOCK)];
@@ -222,7 +233,7 @@ impl Object for SchemeHandle {
             return Ok(from.len);
         }
         if let (Some(object), Some(offset), true) =
-            (self.attached(), offset, self.flags & abi::OPENED_WRITE_ATTACHED != 0)
+            (self.direct(), offset, self.flags & abi::OPENED_WRITE_ATTACHED != 0)
         {
             if offset != APPEND && offset.checked_add(from.len as u64).is_some_and(|end| end <= object.size()) {
                 return object.write(offset, from, false);

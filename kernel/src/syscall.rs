@@ -78,6 +78,8 @@ static TABLE: [Handler; COUNT] = table! {
     SOCKET => names::socket, SOCKET_NAME => names::socket_name, SOCKET_LISTEN => names::socket_listen,
     SOCKET_ACCEPT => names::socket_accept, SOCKET_CONNECT => names::socket_connect,
     SOCKET_REFERENCE => names::socket_reference, SOCKET_NEXT => names::socket_next,
+    INOTIFY_CREATE => io::inotify::inotify_create, INOTIFY_SOURCE => io::inotify::inotify_source,
+    INOTIFY_WATCH => io::inotify::inotify_watch, INOTIFY_PUSH => io::inotify::inotify_push,
     FIFO_CREATE => io::fifo::fifo_create,
     NS_BIND => namespace::ns_bind, NS_RESTRICT => namespace::ns_restrict, ENTROPY => power::entropy, LOG => log::log,
     POWER => power::power, HOSTNAME => power::hostname,

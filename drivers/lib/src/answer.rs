@@ -66,6 +66,11 @@ impl Answer {
         self.flag(OPENED_FLUSH)
     }
 
+    /// Reads and writes of the opened handle come to the server, whatever is attached.
+    pub const fn told(self) -> Self {
+        self.flag(OPENED_TELL)
+    }
+
     /// The opened handle is one end of a FIFO, or both, that [`ochre_rt::syscall::fifo_create`] made; the descriptor must be open until the
     /// answer is sent.
     pub const fn fifo(mut self, fifo: i32) -> Self {

@@ -41,6 +41,7 @@ mod request;
 mod scheme;
 mod server;
 mod waiters;
+pub mod watch;
 
 pub use answer::Answer;
 pub use client::Client;

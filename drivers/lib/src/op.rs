@@ -113,6 +113,10 @@ pub enum Op {
     Flush,
     /// A caller from the process who was told to wait on the handle does so no more.
     GiveUp,
+    /// An inotify queue, which came along, wants to know what happens to the file.
+    Watch {
+        mask: u32,
+    },
     /// A socket's name: who asks wants to connect or send to it.
     Reach,
     /// An operation of the scheme's own, from [`OP_PRIVATE`] on.
@@ -168,6 +172,7 @@ impl Op {
             OP_FALLOCATE => Op::Fallocate { mode: a, offset: b, len: c },
             OP_PAGE_IN => Op::PageIn { cookie: a, offset: b, len: c },
             OP_REACH => Op::Reach,
+            OP_WATCH => Op::Watch { mask: a as u32 },
             OP_FLUSH => Op::Flush,
             OP_GIVE_UP => Op::GiveUp,
             op @ OP_PRIVATE.. => Op::Private { op, args: request.args },

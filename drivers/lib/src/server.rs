@@ -38,6 +38,11 @@ impl Port {
         self.gate.ready(handle, ochre_abi::call::READY_FLUSH, 0)
     }
 
+    /// From now on reads and writes of a handle come to the server, whatever is attached.
+    pub fn tell(&self, handle: u64) -> Result<()> {
+        self.gate.ready(handle, ochre_abi::call::READY_TELL, 0)
+    }
+
     /// From now on reads and maps of a handle are served from a memory object (`None`: by requests).
     pub fn attach(&self, handle: u64, object: Option<(i32, u64)>) -> Result<()> {
         let (fd, size) = object.unwrap_or((-1, 0));

@@ -100,6 +100,8 @@ pub const ANSWER_WAIT: u8 = 4;
 pub const READY_RETRY: u32 = 1 << 25;
 /// HANDLE_READY: from now on the server is told when a process closes a descriptor of the handle ([`OP_FLUSH`]).
 pub const READY_FLUSH: u32 = 1 << 26;
+/// HANDLE_READY: from now on reads and writes come to the server also where an attached object could serve them.
+pub const READY_TELL: u32 = 1 << 27;
 
 /// [`ANSWER_OPENED`]: the handle has a position: read and write pass and advance an offset, lseek works.
 pub const OPENED_SEEKABLE: u64 = 1;
@@ -120,6 +122,8 @@ pub const OPENED_READS_ZERO: u64 = 64;
 pub const OPENED_FIFO: u64 = 128;
 /// [`ANSWER_OPENED`]: as with [`READY_FLUSH`].
 pub const OPENED_FLUSH: u64 = 256;
+/// [`ANSWER_OPENED`]: as with [`READY_TELL`].
+pub const OPENED_TELL: u64 = 512;
 
 /// Nobody waits for the answer: the last descriptor of `handle` is gone.
 pub const OP_CLOSE: u16 = 1;
@@ -184,6 +188,10 @@ pub const OP_REACH: u16 = 29;
 pub const OP_FLUSH: u16 = 30;
 /// Nobody waits for the answer: a caller from the process `pid` who was told to wait on `handle` ([`ANSWER_WAIT`]) does so no more.
 pub const OP_GIVE_UP: u16 = 31;
+/// Path; args: inotify_add_watch(2)'s mask. An inotify queue goes along; the answer's value is the watch's number.
+pub const OP_WATCH: u16 = 32;
+/// On an inotify queue: args: the number of the watch to end. EINVAL if there is none.
+pub const OP_INOTIFY_REMOVE: u16 = 33;
 /// The first number that schemes define for themselves.
 pub const OP_PRIVATE: u16 = 0x100;
 

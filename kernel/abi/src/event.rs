@@ -75,3 +75,45 @@ pub const FUTEX_BITSET_ALL: u64 = 0xffff_ffff;
 pub const FUTEX_WAITERS: u32 = 0x8000_0000;
 pub const FUTEX_OWNER_DIED: u32 = 0x4000_0000;
 pub const FUTEX_TID_MASK: u32 = 0x3fff_ffff;
+
+/// inotify(7)'s events.
+pub const IN_ACCESS: u32 = 1;
+pub const IN_MODIFY: u32 = 2;
+pub const IN_ATTRIB: u32 = 4;
+pub const IN_CLOSE_WRITE: u32 = 8;
+pub const IN_CLOSE_NOWRITE: u32 = 0x10;
+pub const IN_OPEN: u32 = 0x20;
+pub const IN_MOVED_FROM: u32 = 0x40;
+pub const IN_MOVED_TO: u32 = 0x80;
+pub const IN_CREATE: u32 = 0x100;
+pub const IN_DELETE: u32 = 0x200;
+pub const IN_DELETE_SELF: u32 = 0x400;
+pub const IN_MOVE_SELF: u32 = 0x800;
+/// All of these.
+pub const IN_ALL_EVENTS: u32 = 0xfff;
+/// Told without being asked for.
+pub const IN_Q_OVERFLOW: u32 = 0x4000;
+pub const IN_IGNORED: u32 = 0x8000;
+pub const IN_ISDIR: u32 = 0x4000_0000;
+/// Flags of a watch.
+pub const IN_ONLYDIR: u32 = 0x0100_0000;
+pub const IN_DONT_FOLLOW: u32 = 0x0200_0000;
+pub const IN_EXCL_UNLINK: u32 = 0x0400_0000;
+pub const IN_MASK_CREATE: u32 = 0x1000_0000;
+pub const IN_MASK_ADD: u32 = 0x2000_0000;
+pub const IN_ONESHOT: u32 = 0x8000_0000;
+
+/// Argument of INOTIFY_PUSH.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct InotifyPush {
+    /// The watch's number.
+    pub watch: i32,
+    /// What happened; 0: nothing, the call only asks whether the watch is there. IN_IGNORED is its end.
+    pub mask: u32,
+    pub cookie: u32,
+    /// Bytes of the name, up to NAME_MAX.
+    pub name_len: u32,
+    /// Its address.
+    pub name: u64,
+}

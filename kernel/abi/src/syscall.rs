@@ -161,6 +161,12 @@ syscalls! {
     133 SOCKET_NEXT "`(*SocketNext) -> fd`: one more reference to a living socket of which a server kept one; ENOENT after the last. Needs RIGHT_SCHEME."
     134 FIFO_CREATE "`(flags O_CLOEXEC) -> fd`: what a server keeps for a FIFO's inode, and attaches to an answer with OPENED_FIFO."
 
+    // inotify
+    135 INOTIFY_CREATE "`(flags) -> fd`: inotify_init1(2)."
+    136 INOTIFY_SOURCE "`(fd, *u64) -> fd`: what a file's server keeps of a queue, which does not keep it open; the queue's number."
+    137 INOTIFY_WATCH "`(source) -> watch`: a new watch's number. ESRCH: the queue is closed."
+    138 INOTIFY_PUSH "`(source, *InotifyPush)`: ENOENT: no such watch; ESRCH."
+
     // Processes, continued
     140 HOSTNAME "`(buffer, len ≤ 64, set) -> bytes`: the machine's name, read, or set from the buffer; setting needs RIGHT_NAMESPACE."
 

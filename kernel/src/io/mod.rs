@@ -8,6 +8,7 @@ pub mod eventfd;
 pub mod fifo;
 pub mod futex;
 pub mod futex_pi;
+pub mod inotify;
 mod nesting;
 pub mod pipe;
 pub mod poll;

@@ -7,10 +7,12 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 mod locks;
+mod notify;
 mod signals;
 mod sockets;
 mod terminals;
 pub use locks::*;
+pub use notify::*;
 pub use signals::*;
 pub use sockets::*;
 pub use terminals::*;

@@ -9,6 +9,7 @@ mod locks;
 pub mod objects;
 pub mod ramfs;
 pub mod server;
+mod watches;
 
 /// The number of pages of memory that /scheme/sys/memory tells.
 pub fn total_frames(text: &[u8]) -> Option<u64> {

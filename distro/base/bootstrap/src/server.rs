@@ -9,10 +9,12 @@ use crate::ramfs::{At, Attributes, Base, Caller, Fs, Ino, PairStop, Stop, WriteA
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
+use ochre_abi::event::IN_ACCESS;
 use ochre_abi::file::*;
 use ochre_abi::{Errno, Result};
 use ochre_rt::{OwnedFd, syscall};
 use ochre_scheme::locks::LockTable;
+use ochre_scheme::watch::{Source, Watches};
 use ochre_scheme::{Answer, Op, Port, Request, Scheme};
 use zerocopy::{Immutable, IntoBytes};
 
@@ -54,6 +56,7 @@ pub struct FileServer {
     pub(crate) locks: LockTable<Ino>,
     /// Files with locks of processes, of which closes are told.
     pub(crate) flushed: BTreeSet<Ino>,
+    pub(crate) watches: Watches<Ino, Source>,
 }
 
 impl FileServer {
@@ -66,6 +69,7 @@ impl FileServer {
             behind: BTreeMap::new(),
             locks: LockTable::new(),
             flushed: BTreeSet::new(),
+            watches: Watches::default(),
         }
     }
 
@@ -118,6 +122,7 @@ impl FileServer {
             Op::Mknod { mode, device } => {
                 self.fs.make_node(at(request), mode, device, &caller)?;
             }
+            Op::Watch { mask } => return self.watch(request, mask, &caller),
             Op::Reach => {
                 let ino = self.fs.reach(at(request), &caller)?;
                 return Ok(Answer::share(self.behind.get(&ino).ok_or(Errno::ECONNREFUSED)?.get()));
@@ -166,6 +171,9 @@ impl FileServer {
         let mut answer = Answer::opened(opened.handle);
         if self.flushed.contains(&opened.ino) {
             answer = answer.flushed();
+        }
+        if self.is_watched(opened.ino) {
+            answer = answer.told();
         }
         if opened.path_only {
             // A path starts at such a directory, too.
@@ -265,6 +273,7 @@ impl FileServer {
             offset += read as u64;
             left -= read;
         }
+        self.fs.note(self.fs.ino(request.handle())?, IN_ACCESS);
         request.data_answer()
     }
 
@@ -396,6 +405,7 @@ impl Scheme for FileServer {
             self.attach();
         }
         let outcome = self.dispatch(request);
+        self.tell_changes();
         self.forget();
         settle(request, outcome)
     }

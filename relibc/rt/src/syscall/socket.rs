@@ -2,6 +2,7 @@
 
 use super::{id, sys, unit};
 use ochre_abi::call::SocketNext;
+use ochre_abi::event::InotifyPush;
 use ochre_abi::{Errno, Result};
 
 /// pipe2(2): the end to read, the end to write.
@@ -99,4 +100,22 @@ pub fn shutdown(fd: i32, how: u32) -> Result<()> {
 /// Without `set`, `*len` bytes from `buffer` on, and `len`, are the caller's to overwrite.
 pub unsafe fn socket_option(fd: i32, level: u32, name: u32, buffer: *mut u8, len: *mut u32, set: bool) -> Result<()> {
     unit(sys!(SOCKET_OPTION, fd, level, name, buffer, len, set))
+}
+
+/// What a file's server keeps of an inotify queue, and the queue's number. EINVAL if the descriptor is none.
+pub fn inotify_source(fd: i32) -> Result<(i32, u64)> {
+    let mut number = 0u64;
+    let source = id(sys!(INOTIFY_SOURCE, fd, core::ptr::from_mut(&mut number)))?;
+    Ok((source, number))
+}
+
+/// A new watch's number. ESRCH: the queue is closed.
+pub fn inotify_watch(source: i32) -> Result<i32> {
+    id(sys!(INOTIFY_WATCH, source))
+}
+
+/// An event of a watch, with a file's name. ENOENT: no such watch; ESRCH: the queue is closed.
+pub fn inotify_push(source: i32, watch: i32, mask: u32, cookie: u32, name: &[u8]) -> Result<()> {
+    let push = InotifyPush { watch, mask, cookie, name_len: name.len() as u32, name: name.as_ptr() as u64 };
+    unit(sys!(INOTIFY_PUSH, source, core::ptr::from_ref(&push)))
 }

@@ -5,10 +5,13 @@ use super::signals::with_mask;
 use super::{Args, Result, bytes_mut, get, get_opt, int, native, put_opt};
 use libc::{timespec, timeval};
 use ochre_rt::abi::Errno;
+use ochre_rt::abi::call::{OP_INOTIFY_REMOVE, OP_WATCH};
 use ochre_rt::abi::event::{
     EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDBAND, EPOLLRDNORM, EPOLLWRNORM, PollFd,
 };
+use ochre_rt::abi::file::AT_FDCWD;
 use ochre_rt::abi::syscall::{self as sys, FOREVER};
+use ochre_rt::call::Call;
 use ochre_rt::{syscall, time};
 
 pub unsafe fn poll(a: Args) -> Result {
@@ -183,4 +186,29 @@ pub unsafe fn timerfd_settime(a: Args) -> Result {
 
 pub unsafe fn timerfd_gettime(a: Args) -> Result {
     native(sys::TIMER_GET, [int(a[0]), a[1], 0, 0, 0, 0])
+}
+
+pub unsafe fn inotify_init1(a: Args) -> Result {
+    native(sys::INOTIFY_CREATE, [a[0] as u32 as usize, 0, 0, 0, 0, 0])
+}
+
+pub unsafe fn inotify_init(_: Args) -> Result {
+    inotify_init1([0; 6])
+}
+
+/// The file's server keeps the watch. EINVAL where it keeps none.
+pub unsafe fn inotify_add_watch(a: Args) -> Result {
+    const EVENTS: u32 = 0xfff;
+    if a[2] as u32 & EVENTS == 0 {
+        return Err(Errno::EINVAL);
+    }
+    let path = super::paths::path(a[1])?;
+    let fds = [a[0] as i32];
+    let mask = u64::from(a[2] as u32);
+    let done = Call::new(OP_WATCH, [mask, 0, 0]).fds(&fds).send_path(AT_FDCWD, path);
+    done.map_err(|error| if error == Errno::ENOSYS { Errno::EINVAL } else { error })
+}
+
+pub unsafe fn inotify_rm_watch(a: Args) -> Result {
+    Call::new(OP_INOTIFY_REMOVE, [a[1] as u32 as u64, 0, 0]).send(a[0] as i32)
 }

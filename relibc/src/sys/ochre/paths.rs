@@ -332,8 +332,19 @@ pub fn open_directory(from: i32, path: &[u8]) -> Result<ochre_rt::OwnedFd> {
     syscall::openat(from, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0).map(ochre_rt::OwnedFd::new)
 }
 
+/// Where a struct stat has the number of links.
+const NLINK: usize = core::mem::offset_of!(Stat, nlink);
+
 pub unsafe fn getcwd(a: Args) -> Result {
     let room = a[1].checked_sub(1).ok_or(Errno::ERANGE)?;
+    // A folder that was removed has no path any more.
+    let mut stat = [0; size_of::<Stat>()];
+    let known = Call::new(OP_STAT, [0; 3]).output(&mut stat).send_path(AT_FDCWD, b".");
+    let links =
+        stat.as_slice().get(NLINK..).and_then(|bytes| bytes.first_chunk()).map_or(1, |n| u64::from_ne_bytes(*n));
+    if known.is_ok() && links == 0 {
+        return Err(Errno::ENOENT);
+    }
     let len = native(sys::GETCWD, [a[0], room, 0, 0, 0, 0])?;
     put(a[0] + len, 0u8)?;
     Ok(len + 1)

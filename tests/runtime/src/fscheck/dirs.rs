@@ -64,6 +64,7 @@ fn removed_while_current() -> Result {
     same!(errno(fs::write("file", "")), libc::ENOENT);
     same!(errno(fs::create_dir("sub")), libc::ENOENT);
     same!(fs::read_dir(".")?.count(), 0);
+    same!(errno(std::env::current_dir()), libc::ENOENT);
     Ok(())
 }
 

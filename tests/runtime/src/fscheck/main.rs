@@ -9,6 +9,7 @@ mod links;
 mod locks;
 mod maps;
 mod names;
+mod notify;
 mod owners;
 mod rename;
 
@@ -23,5 +24,6 @@ fn main() -> std::process::ExitCode {
         maps::CHECKS,
         fifos::CHECKS,
         locks::CHECKS,
+        notify::CHECKS,
     ])
 }

@@ -4,6 +4,7 @@ use super::node::{Ino, Kind, Node};
 use super::permission::{Caller, EXECUTE, READ, SET_GROUP, SET_IDS, WRITE};
 use super::walk::Last;
 use super::{At, Fs, Outcome, Store};
+use ochre_abi::event::{IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, IN_OPEN};
 use ochre_abi::file::*;
 use ochre_abi::{Errno, Result};
 
@@ -124,6 +125,9 @@ impl<S: Store> Fs<S> {
 
     fn insert(&mut self, ino: Ino, access: Access, path_only: bool, replaced: bool) -> Result<Opened> {
         self.node_mut(ino)?.opens += 1;
+        if !path_only {
+            self.note(ino, IN_OPEN);
+        }
         let handle = self.next_handle;
         self.next_handle += 1;
         self.handles.insert(handle, Handle { ino, readable: access.readable, writable: access.writable });
@@ -132,7 +136,11 @@ impl<S: Store> Fs<S> {
 
     /// The last descriptor of a handle is gone; an unknown handle is ignored.
     pub fn close(&mut self, handle: u64) {
-        if let Some(Handle { ino, .. }) = self.handles.remove(&handle) {
+        if let Some(Handle { ino, readable, writable }) = self.handles.remove(&handle) {
+            // O_PATH opened nothing.
+            if readable || writable {
+                self.note(ino, if writable { IN_CLOSE_WRITE } else { IN_CLOSE_NOWRITE });
+            }
             if let Some(node) = self.nodes.get_mut(&ino) {
                 node.opens = node.opens.saturating_sub(1);
             }
@@ -243,6 +251,7 @@ impl<S: Store> Fs<S> {
         self.used = self.used.saturating_sub(size) + self.size(ino)?;
         self.drop_set_ids(ino)?;
         self.touch(ino, true);
+        self.note(ino, IN_MODIFY);
         Ok((written, replaced))
     }
 
@@ -293,6 +302,7 @@ impl<S: Store> Fs<S> {
         }
         self.drop_set_ids(ino)?;
         self.touch(ino, true);
+        self.note(ino, IN_MODIFY);
         Ok(replaced)
     }
 

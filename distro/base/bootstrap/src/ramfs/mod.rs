@@ -22,6 +22,7 @@ pub use permission::Caller;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use node::Node;
+use ochre_abi::event::{IN_DELETE_SELF, IN_ISDIR};
 use ochre_abi::{Errno, Result};
 
 /// The longest name (Linux: NAME_MAX).
@@ -115,6 +116,25 @@ pub struct Fs<S: Store> {
     overhead_limit: u64,
     /// FIFOs and sockets that are no more.
     gone: Vec<Ino>,
+    /// Somebody watches: what changes is noted.
+    noting: bool,
+    changes: Vec<Change>,
+    cookie: u32,
+}
+
+/// Something that inotify(7) tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The file, or the directory in which it happened to `name`.
+    pub ino: Ino,
+    /// IN_ bits, with IN_ISDIR.
+    pub mask: u32,
+    /// Joins the two halves of a move.
+    pub cookie: u32,
+    /// `None`: it happened to the file, in whatever directory that is.
+    pub name: Option<Vec<u8>>,
+    /// Only who watches the file itself is told, not its directory.
+    pub alone: bool,
 }
 
 const ROOT: Ino = 1;
@@ -143,6 +163,9 @@ impl<S: Store> Fs<S> {
             overhead: 0,
             overhead_limit: (limit / 2).max(OVERHEAD_MIN),
             gone: Vec::new(),
+            noting: false,
+            changes: Vec::new(),
+            cookie: 0,
         }
     }
 
@@ -185,6 +208,68 @@ impl<S: Store> Fs<S> {
         core::mem::take(&mut self.gone)
     }
 
+    /// Has changes noted from now on, or not.
+    pub fn set_noting(&mut self, noting: bool) {
+        self.noting = noting;
+    }
+
+    /// What changed since this was last asked.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        core::mem::take(&mut self.changes)
+    }
+
+    /// Notes what happened to a file.
+    pub fn note(&mut self, ino: Ino, mask: u32) {
+        if self.noting {
+            let mask = mask | self.directory_bit(ino);
+            self.changes.push(Change { ino, mask, cookie: 0, name: None, alone: false });
+        }
+    }
+
+    /// As [`Self::note`], without telling the directory.
+    fn note_alone(&mut self, ino: Ino, mask: u32) {
+        if self.noting {
+            let mask = mask | self.directory_bit(ino);
+            self.changes.push(Change { ino, mask, cookie: 0, name: None, alone: true });
+        }
+    }
+
+    /// Notes what happened to a name: that of `ino`.
+    fn note_name(&mut self, directory: Ino, name: &[u8], ino: Ino, mask: u32, cookie: u32) {
+        if self.noting {
+            let mask = mask | self.directory_bit(ino);
+            self.changes.push(Change { ino: directory, mask, cookie, name: Some(name.to_vec()), alone: true });
+        }
+    }
+
+    fn directory_bit(&self, ino: Ino) -> u32 {
+        if self.nodes.get(&ino).is_some_and(Node::is_directory) { IN_ISDIR } else { 0 }
+    }
+
+    /// A file's name in a directory, if it has one there.
+    pub fn name_in(&self, directory: Ino, ino: Ino) -> Option<Vec<u8>> {
+        let entries = self.nodes.get(&directory)?.directory()?;
+        // Position 2 is the first behind `.` and `..`.
+        entries.list(directory, 2).find(|(_, _, entry)| *entry == ino).map(|(_, name, _)| name.to_vec())
+    }
+
+    /// Whether a node stands for a file or a directory with handles.
+    pub fn open_inos(&self) -> impl Iterator<Item = (u64, Ino)> {
+        self.handles.iter().map(|(id, handle)| (*id, handle.ino))
+    }
+
+    /// What inotify_add_watch(2) is about: EACCES without read permission, ENOTDIR with `only_directory`.
+    pub fn watched(&self, at: At<'_>, follow: bool, only_directory: bool, caller: &Caller) -> Outcome<Ino> {
+        let last = if follow { walk::Last::Follow } else { walk::Last::Keep };
+        let ino = self.find(&at, last, caller)?;
+        let node = self.node(ino)?;
+        if only_directory && !node.is_directory() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        caller.check(&node.attributes, permission::READ)?;
+        Ok(ino)
+    }
+
     /// The file is changed now.
     fn touch(&mut self, ino: Ino, modified: bool) {
         let now = self.store.now();
@@ -205,6 +290,9 @@ impl<S: Store> Fs<S> {
         self.overhead = self.overhead.saturating_sub(node.cost());
         if matches!(node.kind, Kind::Special) {
             self.gone.push(ino);
+        }
+        if self.noting {
+            self.changes.push(Change { ino, mask: IN_DELETE_SELF, cookie: 0, name: None, alone: true });
         }
         if let Kind::File(Some(data)) = node.kind
             && !self.store.is_read_only(&data)

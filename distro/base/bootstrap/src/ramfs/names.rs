@@ -6,6 +6,7 @@ use super::permission::{Caller, EXECUTE, SET_GROUP, SET_IDS, WRITE};
 use super::walk::{Last, Place, Target};
 use super::{At, Fs, NAMES_MAX, Outcome, PATH_MAX, Store};
 use alloc::vec::Vec;
+use ochre_abi::event::*;
 use ochre_abi::file::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK};
 use ochre_abi::{Errno, Result};
 
@@ -52,6 +53,8 @@ impl<S: Store> Fs<S> {
         let named = self.charge(name_cost(&place.name)).and_then(|()| self.attach(place.directory, &place.name, ino));
         if named.is_err() {
             self.discard(ino);
+        } else {
+            self.note_name(place.directory, &place.name, ino, IN_CREATE, 0);
         }
         named.map(|()| ino)
     }
@@ -168,7 +171,10 @@ impl<S: Store> Fs<S> {
             return Err(Errno::EMLINK.into());
         }
         self.charge(name_cost(&place.name))?;
-        Ok(self.attach(place.directory, &place.name, ino)?)
+        self.attach(place.directory, &place.name, ino)?;
+        self.note_alone(ino, IN_ATTRIB);
+        self.note_name(place.directory, &place.name, ino, IN_CREATE, 0);
+        Ok(())
     }
 
     /// unlink(2), or rmdir(2) with `directory`.
@@ -195,7 +201,11 @@ impl<S: Store> Fs<S> {
             (false, None) if slash => return Err(Errno::ENOTDIR.into()),
             _ => {}
         }
-        Ok(self.unlink(parent, &name, ino)?)
+        // After it, nobody knows any more whether it was a directory.
+        let kind = if directory { IN_ISDIR } else { 0 };
+        self.unlink(parent, &name, ino)?;
+        self.note_name(parent, &name, 0, IN_DELETE | kind, 0);
+        Ok(())
     }
 
     /// Removes a name, and the node with its last one unless it is open.
@@ -206,6 +216,8 @@ impl<S: Store> Fs<S> {
         if node.is_directory() {
             // Its own `.` goes with the name.
             node.attributes.nlink = 0;
+        } else {
+            self.note_alone(ino, IN_ATTRIB);
         }
         self.release(ino);
         Ok(())
@@ -252,7 +264,10 @@ impl<S: Store> Fs<S> {
                 self.detach(source.parent, from, ino)?;
                 self.detach(target.parent, to, other)?;
                 self.attach(target.parent, to, ino)?;
-                self.attach(source.parent, from, other)
+                self.attach(source.parent, from, other)?;
+                self.note_move((source.parent, from), (target.parent, to), ino);
+                self.note_move((target.parent, to), (source.parent, from), other);
+                Ok(())
             }
             replaced => {
                 self.charge(name_cost(to))?;
@@ -261,9 +276,19 @@ impl<S: Store> Fs<S> {
                 if let Some(other) = replaced {
                     self.unlink(target.parent, to, other)?;
                 }
-                self.attach(target.parent, to, ino)
+                self.attach(target.parent, to, ino)?;
+                self.note_move((source.parent, from), (target.parent, to), ino);
+                Ok(())
             }
         }
+    }
+
+    fn note_move(&mut self, from: (Ino, &[u8]), to: (Ino, &[u8]), ino: Ino) {
+        self.cookie = self.cookie.wrapping_add(1).max(1);
+        let cookie = self.cookie;
+        self.note_name(from.0, from.1, ino, IN_MOVED_FROM, cookie);
+        self.note_name(to.0, to.1, ino, IN_MOVED_TO, cookie);
+        self.note_alone(ino, IN_MOVE_SELF);
     }
 
     fn check_rename(&self, source: &Target, target: &Target, flags: u64, caller: &Caller) -> Result<()> {
@@ -325,6 +350,7 @@ impl<S: Store> Fs<S> {
         let kept = if caller.uid != 0 && caller.gid != old.gid { mode & !SET_GROUP } else { mode };
         self.node_mut(ino)?.attributes.mode = old.mode & S_IFMT | kept & 0o7777;
         self.touch(ino, false);
+        self.note(ino, IN_ATTRIB);
         Ok(())
     }
 
@@ -344,6 +370,7 @@ impl<S: Store> Fs<S> {
             node.attributes.mode &= !SET_IDS;
         }
         self.touch(ino, false);
+        self.note(ino, IN_ATTRIB);
         Ok(())
     }
 
@@ -371,6 +398,7 @@ impl<S: Store> Fs<S> {
         attributes.atime = pick(atime, old.atime);
         attributes.mtime = pick(mtime, old.mtime);
         attributes.ctime = now;
+        self.note(ino, IN_ATTRIB);
         Ok(())
     }
 
