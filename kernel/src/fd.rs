@@ -1,10 +1,12 @@
 //! Syscalls on file descriptors.
 
+use crate::call::{self, Call};
 use crate::file::File;
+use crate::scheme_handle::SchemeHandle;
 use crate::thread::Thread;
 use crate::user::{self, UserSlice};
 use alloc::sync::Arc;
-use ochre_abi::call::CallArgs;
+use ochre_abi::call::{CallArgs, OP_GIVE_UP};
 use ochre_abi::file::{self as abi, IoVec, O_CLOEXEC};
 use ochre_abi::{Errno, Result};
 
@@ -21,7 +23,14 @@ fn cloexec(flags: u64) -> bool {
 
 /// CLOSE.
 pub fn close(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
-    drop(me.process.take(a[0] as i32)?);
+    let file = me.process.take(a[0] as i32)?;
+    let told = file.object::<SchemeHandle>().and_then(SchemeHandle::told_port);
+    drop(file);
+    if let Some(port) = told {
+        // Who watches the file shall know of the close when it is over. Requests are served in their order, so any answer will do, and
+        // none undoes the close.
+        let _ = call::call(me, &port, Call::plain(OP_GIVE_UP, 0, [0; 3]));
+    }
     Ok(0)
 }
 

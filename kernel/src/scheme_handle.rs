@@ -75,6 +75,11 @@ impl SchemeHandle {
         self.attached.lock().clone()
     }
 
+    /// The port, if the server wants to know of reads and writes.
+    pub(crate) fn told_port(&self) -> Option<Arc<Port>> {
+        self.tell.load(SeqCst).then(|| self.port.clone())
+    }
+
     /// The object that reads and writes go to without a message.
     fn direct(&self) -> Option<Arc<MemoryObject>> {
         if self.tell.load(SeqCst) { None } else { self.attached() }
