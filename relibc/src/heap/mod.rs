@@ -20,7 +20,7 @@ mod segment;
 mod small;
 
 mod api;
-mod tune;
+pub mod tune;
 pub use api::*;
 
 use class::SMALL_MAX;
