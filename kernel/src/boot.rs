@@ -185,6 +185,7 @@ fn start(space: Arc<Space>, entry: usize, module: Arc<MemoryObject>) -> ochre_ab
         pgid: 0,
         sid: 0,
         program: Arc::default(),
+        attributes: Default::default(),
     };
     let first = Process::new(pid, space, handles, from)?;
     first.signals.start(&first, 0)?;

@@ -68,6 +68,10 @@ pub fn fcntl(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
             me.process.file(fd)?.set_flags(a[2] as u32);
             Ok(0)
         }
+        abi::F_DUPFD_QUERY => {
+            let (one, other) = (me.process.file(fd)?, me.process.file(a[2] as i32)?);
+            Ok(usize::from(Arc::ptr_eq(&one, &other)))
+        }
         abi::F_DUPFD => dup(me, &[a[0], a[2], 0, 0, 0, 0]),
         abi::F_DUPFD_CLOEXEC => dup(me, &[a[0], a[2], u64::from(O_CLOEXEC), 0, 0, 0]),
         _ => Err(Errno::EINVAL),

@@ -21,6 +21,7 @@
 
 extern crate alloc;
 
+mod attributes;
 mod boot;
 pub mod call;
 mod clock;
@@ -38,6 +39,7 @@ pub mod port;
 mod power;
 pub mod process;
 pub mod program;
+mod ptimer;
 pub mod readiness;
 pub mod sched;
 pub mod scheme_handle;

@@ -1,9 +1,11 @@
 //! Processes: a handle table, an address space, a namespace, threads; creation, end, waiting.
 
+use crate::attributes::Attributes;
 use crate::file::File;
 use crate::mm::space::{Space, SpaceFile};
 use crate::namespace::Namespace;
 use crate::program::Program;
+use crate::ptimer::Timers;
 use crate::readiness::Readiness;
 use crate::signal::{self, ProcessSignals};
 use crate::thread::{KILLED, Thread};
@@ -18,7 +20,7 @@ use core::sync::atomic::{
 use hal::SpinLock;
 use ochre_abi::event::EPOLLIN;
 use ochre_abi::process::{self as abi, Credentials};
-use ochre_abi::signal::{CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SIGCHLD, SigInfo};
+use ochre_abi::signal::{CLD_CONTINUED, CLD_DUMPED, CLD_EXITED, CLD_KILLED, CLD_STOPPED, SI_USER, SIGCHLD, SigInfo};
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
 use ochre_logic::fd_table::{FdTable, InsertError};
@@ -69,6 +71,9 @@ pub struct Process {
     /// When it was made, ns since boot.
     pub started: u64,
     program: SpinLock<Arc<Program>>,
+    attributes: SpinLock<Attributes>,
+    /// Timers that send it signals.
+    pub(crate) timers: Timers,
     /// The last thread's name, once it has ended.
     last_name: SpinLock<[u8; 16]>,
 }
@@ -165,6 +170,7 @@ pub(crate) struct Inherited {
     pub pgid: u32,
     pub sid: u32,
     pub program: Arc<Program>,
+    pub attributes: Attributes,
 }
 
 impl Process {
@@ -203,12 +209,15 @@ impl Process {
             children_run_ns: AtomicU64::new(0),
             started: hal::time::now(),
             program: SpinLock::new(from.program),
+            attributes: SpinLock::new(from.attributes),
+            timers: Timers::new(),
             last_name: SpinLock::new([0; 16]),
         });
         if let Some(parent) = from.parent.upgrade() {
             parent.family.lock().children.push(process.clone());
         }
         PROCESSES.lock().insert(pid, process.clone());
+        process.timers.limit_cpu(&process, process.limit_pair(abi::RLIMIT_CPU as usize));
         MADE.fetch_add(1, Relaxed);
         Ok(process)
     }
@@ -225,7 +234,13 @@ impl Process {
             pgid: self.pgid(),
             sid: self.sid(),
             program: self.program(),
+            attributes: self.attributes(|own| own.for_child()),
         }
+    }
+
+    /// Reads or changes its attributes; nothing is dropped or waited for inside.
+    pub(crate) fn attributes<R>(&self, f: impl FnOnce(&mut Attributes) -> R) -> R {
+        f(&mut self.attributes.lock())
     }
 
     /// What it runs.
@@ -352,7 +367,8 @@ impl Process {
 
     /// Has this right (abi::process::RIGHT_*).
     pub fn has_right(&self, right: u64) -> bool {
-        self.rights.load(Relaxed) & right == right
+        // As capabilities go with user id 0: who is somebody else at the moment has none, and gets them back with the id.
+        self.rights.load(Relaxed) & right == right && self.credentials.lock().euid == 0
     }
 
     /// EPERM without the right.
@@ -509,18 +525,10 @@ impl Process {
         drop(cwd);
         self.set_namespace(Namespace::null());
         self.set_program(Program::default());
+        self.timers.clear();
         PAST_RUN_NS.fetch_add(self.past_run_ns.load(Relaxed), Relaxed);
         self.space().clear();
-        let children = core::mem::take(&mut self.family.lock().children);
-        crate::group::orphan_by_exit(self, &children);
-        // Orphans have no parent from now on; those that have ended already are forgotten.
-        for child in children {
-            child.family.lock().parent = Weak::new();
-            child.ppid.store(1, Relaxed);
-            if matches!(*child.state.lock(), State::Zombie(_)) {
-                child.forget();
-            }
-        }
+        self.leave_children();
         let status = {
             let mut state = self.state.lock();
             let status = match *state {
@@ -546,6 +554,59 @@ impl Process {
                 parent.child_event(self, exit_code(status).0, exit_code(status).1);
             }
             None => self.forget(),
+        }
+    }
+
+    /// The process that takes over orphans: the nearest ancestor that asked for it (PR_SET_CHILD_SUBREAPER).
+    fn reaper(&self) -> Option<Arc<Process>> {
+        let mut at = self.family.lock().parent.upgrade();
+        while let Some(process) = at {
+            if process.is_alive() && process.attributes(|own| own.subreaper) {
+                return Some(process);
+            }
+            at = process.family.lock().parent.upgrade();
+        }
+        None
+    }
+
+    /// Children get a new parent, or none: then those that have ended already are forgotten. Each gets its death signal.
+    fn leave_children(self: &Arc<Self>) {
+        let children = core::mem::take(&mut self.family.lock().children);
+        crate::group::orphan_by_exit(self, &children);
+        if children.is_empty() {
+            return;
+        }
+        let reaper = self.reaper();
+        for child in children {
+            child.family.lock().parent = reaper.as_ref().map_or(Weak::new(), Arc::downgrade);
+            child.ppid.store(reaper.as_ref().map_or(1, |reaper| reaper.pid), Relaxed);
+            let death_signal = child.attributes(|of| of.death_signal);
+            if death_signal != 0 {
+                let info = SigInfo {
+                    signal: death_signal,
+                    code: SI_USER,
+                    pid: self.pid,
+                    uid: self.credentials().ruid,
+                    value: 0,
+                };
+                // With a full queue the signal is lost, as others are then.
+                let _ = signal::send_to_process(&child, info);
+            }
+            let ended = match *child.state.lock() {
+                State::Zombie(status) => Some(status),
+                _ => None,
+            };
+            match (&reaper, ended) {
+                (Some(reaper), ended) => {
+                    reaper.family.lock().children.push(child.clone());
+                    if let Some(status) = ended {
+                        let (code, value) = exit_code(status);
+                        reaper.child_event(&child, code, value);
+                    }
+                }
+                (None, Some(_)) => child.forget(),
+                (None, None) => {}
+            }
         }
     }
 
@@ -723,6 +784,17 @@ pub fn pidfd_open(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     Ok(me.process.install(file, true)? as usize)
 }
 
+/// EAGAIN if the user has as many processes as RLIMIT_NPROC allows; the superuser has no such limit.
+fn check_process_count(parent: &Process) -> Result<()> {
+    let limit = parent.limit(abi::RLIMIT_NPROC as usize);
+    let user = parent.credentials().ruid;
+    if limit == abi::RLIM_INFINITY || user == 0 {
+        return Ok(());
+    }
+    let count = all().iter().filter(|process| process.credentials().ruid == user).count();
+    if count as u64 >= limit { Err(Errno::EAGAIN) } else { Ok(()) }
+}
+
 /// PROCESS_CREATE.
 pub fn process_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let args: abi::ProcessArgs = crate::user::read(a[0])?;
@@ -730,6 +802,7 @@ pub fn process_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     if !hal::mem::has_room() {
         return Err(Errno::ENOMEM);
     }
+    check_process_count(parent)?;
     let space_file = parent.file(args.space)?;
     let space = space_file.object::<SpaceFile>().ok_or(Errno::EINVAL)?.take()?;
     let mut from = parent.heritage();
@@ -757,6 +830,7 @@ pub fn process_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let pid = allocate_id()?;
     let child = Process::new(pid, space, handles, from)?;
     child.execed.store(true, Relaxed);
+    child.signals.inherit_umask(&parent.signals);
     child.signals.start(&child, args.start.sigignore)?;
     let thread = Thread::new(&child, pid, context, args.start.name);
     thread.signals.set_initial_mask(args.start.sigmask);
@@ -794,6 +868,7 @@ pub fn fork(me: &Arc<Thread>, regs: &hal::UserRegs) -> Result<usize> {
     if !hal::mem::has_room() {
         return Err(Errno::ENOMEM);
     }
+    check_process_count(parent)?;
     let space = parent.space().fork()?;
     let handles = parent.handles.lock().clone();
     let child_regs = hal::UserRegs { rax: 0, ..*regs };
@@ -834,6 +909,8 @@ pub fn space_exec(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     process.set_program(program);
     process.execed.store(true, Relaxed);
     process.reflect.store(0, Relaxed);
+    process.timers.exec();
+    process.attributes(|own| own.undumpable = false);
     process.signals.exec(process, args.sigignore)?;
     let thread = Thread::new(process, process.pid, context, args.name);
     thread.signals.set_initial_mask(args.sigmask);
@@ -909,24 +986,30 @@ pub fn getsid(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 
 /// LIMIT.
 pub fn limit(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    change_limit(me, &me.process, a)
+}
+
+/// Reads and sets a limit of `process` on behalf of `me`: (resource, new or 0, old or 0).
+pub(crate) fn change_limit(me: &Arc<Thread>, process: &Arc<Process>, a: &[u64; 6]) -> Result<usize> {
     let resource = usize::try_from(a[0]).ok().filter(|r| *r < RESOURCES).ok_or(Errno::EINVAL)?;
     let new: Option<abi::Rlimit> = if a[1] != 0 { Some(crate::user::read(a[1])?) } else { None };
-    let process = &me.process;
     let old = process.limits.lock()[resource];
-    if a[2] != 0 {
-        crate::user::write(a[2], &old)?;
-    }
     if let Some(new) = new {
         if new.current > new.max {
             return Err(Errno::EINVAL);
         }
         if new.max > old.max {
-            process.need_right(abi::RIGHT_PRIORITY)?;
+            me.process.need_right(abi::RIGHT_PRIORITY)?;
         }
         process.limits.lock()[resource] = new;
-        if resource == abi::RLIMIT_RESIDENT as usize {
-            process.space().set_resident_limit(new.current);
+        match resource as u64 {
+            abi::RLIMIT_RESIDENT => process.space().set_resident_limit(new.current),
+            abi::RLIMIT_CPU => process.timers.limit_cpu(process, new),
+            _ => {}
         }
+    }
+    if a[2] != 0 {
+        crate::user::write(a[2], &old)?;
     }
     Ok(0)
 }
@@ -938,8 +1021,17 @@ pub fn rights_drop(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 
 /// SET_CREDENTIALS.
 pub fn set_credentials(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
-    me.process.need_right(abi::RIGHT_CREDENTIALS)?;
-    me.process.set_credentials(crate::user::read(a[0])?);
+    let new: Credentials = crate::user::read(a[0])?;
+    let old = me.process.credentials();
+    let users = [old.ruid, old.euid, old.suid];
+    let groups = [old.rgid, old.egid, old.sgid];
+    // Anyone may exchange the ids that he has; others need the right.
+    let exchanged = [new.ruid, new.euid, new.suid].iter().all(|id| users.contains(id))
+        && [new.rgid, new.egid, new.sgid].iter().all(|id| groups.contains(id));
+    if !exchanged {
+        me.process.need_right(abi::RIGHT_CREDENTIALS)?;
+    }
+    me.process.set_credentials(new);
     Ok(0)
 }
 

@@ -203,6 +203,7 @@ impl ProcessSignals {
     pub(crate) fn new(pid: u32) -> Result<Self> {
         let page = Frame::alloc_zeroed().ok_or(Errno::ENOMEM)?;
         page.atomic_u32(offset_of!(ProcessPage, pid)).store(pid, SeqCst);
+        page.atomic_u32(offset_of!(ProcessPage, umask)).store(0o022, SeqCst);
         Ok(ProcessSignals {
             pending: Pending::new(),
             page,
@@ -225,6 +226,7 @@ impl ProcessSignals {
         self.page.atomic_u32(flags).store(parent.page.atomic_u32(flags).load(SeqCst), SeqCst);
         let caught = word!(parent.page, ProcessPage, caught).load(Relaxed);
         word!(self.page, ProcessPage, caught).store(caught, Relaxed);
+        self.inherit_umask(parent);
         self.trampoline.store(parent.trampoline.load(Relaxed), Relaxed);
         self.start(process, parent.ignored())
     }
@@ -239,6 +241,16 @@ impl ProcessSignals {
     /// Signals pending for the process.
     pub fn pending(&self) -> u64 {
         self.pending.set.load(SeqCst)
+    }
+
+    /// A child's mask is its parent's; exec keeps it, as the page stays.
+    pub(crate) fn inherit_umask(&self, parent: &ProcessSignals) {
+        self.page.atomic_u32(offset_of!(ProcessPage, umask)).store(parent.umask(), Relaxed);
+    }
+
+    /// The file mode creation mask (the process's own word).
+    pub fn umask(&self) -> u32 {
+        self.page.atomic_u32(offset_of!(ProcessPage, umask)).load(Relaxed) & 0o777
     }
 
     /// Signals that do nothing; what a handler is set for (the process's own word).
@@ -376,13 +388,34 @@ pub fn raise_self(signal: u32) {
     let _ = send_to_thread(&me, info);
 }
 
+/// A signal of the POSIX timer `id` is queued for the thread `tid`, or for the process if that is 0.
+pub(crate) fn timer_queued(process: &Process, tid: u32, id: u32) -> bool {
+    let in_queue = |pending: &Pending| pending.queue.lock().iter().any(|info| info.code == SI_TIMER && info.pid == id);
+    match tid {
+        0 => in_queue(&process.signals.pending),
+        tid => process.threads().iter().any(|thread| thread.tid == tid && in_queue(&thread.signals.pending)),
+    }
+}
+
+/// Sends a signal on behalf of `me`, if it may; signal 0 only asks. EPERM, EAGAIN.
+pub(crate) fn send_as(me: &Arc<Thread>, target: &Arc<Process>, info: SigInfo) -> Result<usize> {
+    if !may_signal(me, target, info.signal) {
+        return Err(Errno::EPERM);
+    }
+    if info.signal != 0 {
+        send_to_process(target, info)?;
+    }
+    Ok(0)
+}
+
 /// Takes a pending signal in `set` of the thread or its process, whether blocked or not.
 pub fn take(me: &Arc<Thread>, set: u64) -> Option<SigInfo> {
-    let info = me.signals.pending.take(set).or_else(|| me.process.signals.pending.take(set));
-    if info.is_some() {
-        me.signals.mirror(&me.process.signals);
+    let mut info = me.signals.pending.take(set).or_else(|| me.process.signals.pending.take(set))?;
+    me.signals.mirror(&me.process.signals);
+    if info.code == SI_TIMER {
+        info.uid = me.process.timers.taken(&me.process, info.pid);
     }
-    info
+    Some(info)
 }
 
 /// Runs `f` with this signal mask in the thread's page. The mask stays: rt puts the old one back (see `ochre_abi::signal`).
@@ -552,8 +585,13 @@ pub fn sigqueue(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let mut info: SigInfo = user::read(a[3])?;
     let pid = u32::try_from(a[0]).map_err(|_| Errno::EINVAL)?;
     let target = process::find(pid)?;
-    if !may_signal(me, &target, signal) || (info.code >= 0 && pid != me.process.pid) {
+    let forged = info.code >= 0 || info.code == SI_TIMER;
+    if !may_signal(me, &target, signal) || (forged && pid != me.process.pid) {
         return Err(Errno::EPERM);
+    }
+    if info.code == SI_TIMER {
+        // Only a timer speaks as one.
+        info.code = SI_QUEUE;
     }
     info.signal = signal;
     info.pid = me.process.pid;

@@ -2,7 +2,9 @@
 
 use crate::io::socket::names;
 use crate::thread::{self, Thread};
-use crate::{clock, fd, group, io, log, mm, namespace, open, port, power, process, sched, signal, stats};
+use crate::{
+    attributes, clock, fd, group, io, log, mm, namespace, open, port, power, process, ptimer, sched, signal, stats,
+};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 use hal::{Exception, UserRegs};
@@ -84,6 +86,9 @@ static TABLE: [Handler; COUNT] = table! {
     NS_BIND => namespace::ns_bind, NS_RESTRICT => namespace::ns_restrict, ENTROPY => power::entropy, LOG => log::log,
     POWER => power::power, HOSTNAME => power::hostname,
     GROUP_INFO => group::group_info, GROUP_SIGNAL => group::group_signal,
+    SIGNAL_TIMER_CREATE => ptimer::create, SIGNAL_TIMER_SET => ptimer::set, SIGNAL_TIMER_OVERRUN => ptimer::overrun,
+    SIGNAL_TIMER_DELETE => ptimer::delete, GROUPS => attributes::groups, ATTRIBUTE => attributes::attribute,
+    LIMIT_OF => attributes::limit_of, PIDFD_SIGNAL => attributes::pidfd_signal, PIDFD_GETFD => attributes::pidfd_getfd,
 };
 
 /// A `syscall` instruction.

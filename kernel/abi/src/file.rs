@@ -38,6 +38,8 @@ pub const F_GETFD: u64 = 1;
 pub const F_SETFD: u64 = 2;
 pub const F_GETFL: u64 = 3;
 pub const F_SETFL: u64 = 4;
+/// Whether the argument is a descriptor for the same open file (Linux 6.10).
+pub const F_DUPFD_QUERY: u64 = 1027;
 pub const F_DUPFD_CLOEXEC: u64 = 1030;
 /// Record locks of a process: OP_LOCK.
 pub const F_GETLK: u64 = 5;

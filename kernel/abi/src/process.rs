@@ -167,7 +167,40 @@ pub const RIGHT_PRIORITY: u64 = 128;
 /// All of them: what the first process has.
 pub const RIGHTS_ALL: u64 = 255;
 
+/// Argument of SIGNAL_TIMER_CREATE.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct TimerArgs {
+    /// The signal to send, 0 for none.
+    pub signal: u32,
+    /// The thread of this process that gets it, 0: the process.
+    pub tid: u32,
+    /// What comes with the signal.
+    pub value: u64,
+    /// Not 0: the timer's id comes instead.
+    pub value_is_id: u64,
+}
+
+/// ATTRIBUTE: nice value plus 20 (0 to 39); one below the present one needs RIGHT_PRIORITY.
+pub const PROCESS_ATTRIBUTE_NICE: u64 = 0;
+/// ATTRIBUTE: the signal sent to this process when its parent ends, 0 for none (PR_SET_PDEATHSIG).
+pub const PROCESS_ATTRIBUTE_DEATH_SIGNAL: u64 = 1;
+/// ATTRIBUTE: 1: orphans below it become its children (PR_SET_CHILD_SUBREAPER).
+pub const PROCESS_ATTRIBUTE_SUBREAPER: u64 = 2;
+/// ATTRIBUTE: what PR_SET_DUMPABLE sets.
+pub const PROCESS_ATTRIBUTE_DUMPABLE: u64 = 3;
+/// ATTRIBUTE: PR_SET_NO_NEW_PRIVS; never back to 0.
+pub const PROCESS_ATTRIBUTE_NO_NEW_PRIVILEGES: u64 = 4;
+
+/// ATTRIBUTE, to be read only: the CPU that the caller runs on at this moment.
+pub const PROCESS_ATTRIBUTE_CPU: u64 = 5;
+
+/// Supplementary groups of one process at the most (Linux: NGROUPS_MAX).
+pub const GROUPS_MAX: usize = 65_536;
+
 /// Resources of LIMIT: Linux's numbers, and Ochre's own from 32 on.
+pub const RLIMIT_CPU: u64 = 0;
+pub const RLIMIT_FSIZE: u64 = 1;
 pub const RLIMIT_DATA: u64 = 2;
 pub const RLIMIT_STACK: u64 = 3;
 pub const RLIMIT_CORE: u64 = 4;

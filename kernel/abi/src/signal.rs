@@ -48,6 +48,10 @@ pub const SIGTSTP: u32 = 20;
 pub const SIGTTIN: u32 = 21;
 pub const SIGTTOU: u32 = 22;
 pub const SIGURG: u32 = 23;
+pub const SIGXCPU: u32 = 24;
+pub const SIGXFSZ: u32 = 25;
+pub const SIGVTALRM: u32 = 26;
+pub const SIGPROF: u32 = 27;
 pub const SIGWINCH: u32 = 28;
 pub const SIGSYS: u32 = 31;
 /// The last signal number (SIGRTMAX).
@@ -55,6 +59,8 @@ pub const SIGNAL_MAX: u32 = 64;
 
 /// siginfo codes, as in Linux's `asm-generic/siginfo.h`.
 pub const SI_USER: i32 = 0;
+/// A POSIX timer; `pid` is its id then, `uid` its overrun.
+pub const SI_TIMER: i32 = -2;
 pub const SI_KERNEL: i32 = 0x80;
 pub const SI_QUEUE: i32 = -1;
 pub const SI_TKILL: i32 = -6;
@@ -118,6 +124,9 @@ pub struct ProcessPage {
     pub flags: AtomicU32,
     /// Signals that have a handler; only for listings.
     pub caught: AtomicU64,
+    /// The file mode creation mask: umask(2) is no system call.
+    pub umask: AtomicU32,
+    pub reserved: AtomicU32,
 }
 
 /// [`ProcessPage::flags`]: ended children are forgotten at once (SIGCHLD is SIG_IGN, or SA_NOCLDWAIT).

@@ -28,7 +28,7 @@ syscalls! {
     3 CLOSE "`(fd)`: close(2)."
     4 DUP "`(fd, least, flags O_CLOEXEC) -> fd`: F_DUPFD."
     5 DUP3 "`(old, new, flags O_CLOEXEC) -> fd`: dup3(2)."
-    6 FCNTL "`(fd, command, arg)`: F_GETFD, F_SETFD, F_GETFL, F_SETFL; others are EINVAL."
+    6 FCNTL "`(fd, command, arg)`: F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_QUERY; others are EINVAL."
     7 CLOSE_RANGE "`(first, last, flags)`: close_range(2); CLOSE_RANGE_CLOEXEC (4) marks instead."
     8 READ "`(fd, buffer, len) -> bytes`"
     9 WRITE "`(fd, buffer, len) -> bytes`"
@@ -169,6 +169,15 @@ syscalls! {
 
     // Processes, continued
     140 HOSTNAME "`(buffer, len ≤ 64, set) -> bytes`: the machine's name, read, or set from the buffer; setting needs RIGHT_NAMESPACE."
+    141 SIGNAL_TIMER_CREATE "`(clock, *TimerArgs) -> id`: timer_create(2); not inherited by fork, gone after exec."
+    142 SIGNAL_TIMER_SET "`(id or ITIMER_…, flags TIMER_ABSTIME, *[value, interval] or 0, *[value, interval] or 0)`: new and old setting, ns."
+    143 SIGNAL_TIMER_OVERRUN "`(id) -> count`: of the signal that was taken last."
+    144 SIGNAL_TIMER_DELETE "`(id)`"
+    145 GROUPS "`(*u32, count, set) -> count`: the supplementary groups, read (count 0: only how many there are), or set, which needs euid 0."
+    146 ATTRIBUTE "`(PROCESS_ATTRIBUTE_…, pid or 0, value, set) -> value`: what prctl(2) and setpriority(2) keep for a process."
+    147 LIMIT_OF "`(pid, resource, *new or 0, *old or 0)`: LIMIT of another process of the same user."
+    148 PIDFD_SIGNAL "`(pidfd, signal, *SigInfo or 0)`: pidfd_send_signal(2)."
+    149 PIDFD_GETFD "`(pidfd, fd) -> fd`: a descriptor for what another process of the same user has open, close-on-exec."
 
     // Job control
     150 GROUP_INFO "`(pgid, *GroupInfo)`: session of a process group, and whether it is orphaned; ESRCH."
@@ -177,6 +186,11 @@ syscalls! {
 
 /// One more than the greatest native number.
 pub const END: u64 = BASE + 160;
+
+/// [`SIGNAL_TIMER_SET`]: the timers of setitimer(2): ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF.
+pub const ITIMER_FIRST: u64 = 1 << 20;
+/// See [`ITIMER_FIRST`].
+pub const ITIMER_LAST: u64 = ITIMER_FIRST + 2;
 
 /// [`REPLY_RECEIVE`]: do not wait for requests.
 pub const RECEIVE_NOWAIT: u64 = 1;

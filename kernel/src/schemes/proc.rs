@@ -145,7 +145,8 @@ fn status(process: &Arc<Process>, text: &mut String) {
     let threads = process.threads();
     let first = threads.first();
     let (ignored, caught) = process.signals.dispositions();
-    let lines: [(&str, u64); 29] = [
+    let (nice, groups, no_new_privileges) = process.attributes(|of| (of.nice, of.groups.clone(), of.no_new_privileges));
+    let lines: [(&str, u64); 31] = [
         ("pid", process.pid.into()),
         ("ppid", process.ppid().into()),
         ("pgid", process.pgid().into()),
@@ -174,12 +175,19 @@ fn status(process: &Arc<Process>, text: &mut String) {
         ("blocked", first.map_or(0, |thread| thread.signals.mask())),
         ("ignored", ignored),
         ("caught", caught),
+        ("umask", process.signals.umask().into()),
+        ("no_new_privs", no_new_privileges.into()),
         ("stack", process.program().stack_address()),
     ];
     let _ = writeln!(text, "name {}\nstate {}", sys::process_name(process), process.state_letter());
     for (name, value) in lines {
         let _ = writeln!(text, "{name} {value}");
     }
+    let _ = write!(text, "nice {nice}\ngroups");
+    for group in groups.iter() {
+        let _ = write!(text, " {group}");
+    }
+    text.push('\n');
 }
 
 /// As Linux's /proc/PID/maps, with the memory object's id where the inode stands.

@@ -8,6 +8,7 @@
 //! What differs from a kernel: the umask, the actions of signals and the program's path are state of the process, so they live
 //! here; a wrong pointer that this code itself must read (a path, a `timespec`) is a fault and not EFAULT, unless it is null.
 
+mod attributes;
 mod clocks;
 mod control;
 mod descriptors;
@@ -24,6 +25,7 @@ mod sockets;
 mod spawn;
 mod start;
 mod system;
+mod timers;
 mod transfer;
 
 pub use signals::{sigaction, take_held_back};
@@ -261,7 +263,28 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_getrusage => processes::getrusage,
         SYS_set_tid_address => processes::set_tid_address,
         SYS_arch_prctl => processes::arch_prctl,
-        SYS_prctl => processes::prctl,
+        SYS_prctl => attributes::prctl,
+        SYS_getpriority => attributes::getpriority,
+        SYS_setpriority => attributes::setpriority,
+        SYS_personality => attributes::personality,
+        SYS_getcpu => attributes::getcpu,
+        SYS_capget => attributes::capget,
+        SYS_kcmp => attributes::kcmp,
+        SYS_pidfd_send_signal => attributes::pidfd_send_signal,
+        SYS_pidfd_getfd => attributes::pidfd_getfd,
+        SYS_process_vm_readv => attributes::process_vm_readv,
+        SYS_process_vm_writev => attributes::process_vm_writev,
+        SYS_sched_get_priority_max => attributes::sched_get_priority_max,
+        SYS_sched_get_priority_min => attributes::sched_get_priority_min,
+        SYS_sched_rr_get_interval => attributes::sched_rr_get_interval,
+        SYS_getitimer => timers::getitimer,
+        SYS_setitimer => timers::setitimer,
+        SYS_alarm => timers::alarm,
+        SYS_timer_create => timers::timer_create,
+        SYS_timer_settime => timers::timer_settime,
+        SYS_timer_gettime => timers::timer_gettime,
+        SYS_timer_getoverrun => timers::timer_getoverrun,
+        SYS_timer_delete => timers::timer_delete,
         SYS_sched_yield => processes::sched_yield,
         SYS_sched_getaffinity => processes::sched_getaffinity,
         SYS_sched_setaffinity => processes::sched_setaffinity,
@@ -290,6 +313,10 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_setregid => identity::setregid,
         SYS_setresuid => identity::setresuid,
         SYS_setresgid => identity::setresgid,
+        SYS_setreuid => identity::setreuid,
+        SYS_setregid => identity::setregid,
+        SYS_setfsuid => identity::setfsuid,
+        SYS_setfsgid => identity::setfsgid,
         SYS_getgroups => identity::getgroups,
         SYS_setgroups => identity::setgroups,
 

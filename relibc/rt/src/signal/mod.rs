@@ -99,6 +99,9 @@ mod test_page {
         ignored: AtomicU64::new(0),
         pid: AtomicU32::new(1),
         flags: AtomicU32::new(0),
+        caught: AtomicU64::new(0),
+        umask: AtomicU32::new(0o022),
+        reserved: AtomicU32::new(0),
     };
 }
 

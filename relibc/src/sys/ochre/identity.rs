@@ -1,9 +1,9 @@
 //! Ids of the process: pids, groups, sessions, users.
 
-use super::{Args, Result, bytes_mut, int, native, put};
+use super::{Args, Result, int, native, put};
 use core::sync::atomic::Ordering::Relaxed;
 use ochre_rt::abi::Errno;
-use ochre_rt::abi::process::Credentials;
+use ochre_rt::abi::process::{Credentials, GROUPS_MAX};
 use ochre_rt::abi::syscall as sys;
 use ochre_rt::{signal, syscall};
 
@@ -154,25 +154,50 @@ pub unsafe fn setresgid(a: Args) -> Result {
     change(old, Credentials { rgid, egid, sgid, ..old })
 }
 
-/// setgroups(2): there are no supplementary groups, so the superuser can only ask for none. Programs that give up their
-/// privileges do (std's `Command::uid`, among others).
-pub unsafe fn setgroups(a: Args) -> Result {
-    match (syscall::get_credentials()?.euid, a[0]) {
-        (0, 0) => Ok(0),
-        (0, _) => Err(Errno::EINVAL),
-        _ => Err(Errno::EPERM),
+/// Sets real and effective id; the saved one follows the effective one where either was set to another id than the old real one
+/// (setreuid(2)).
+fn two(a: Args, old: [u32; 3], root: bool) -> Result<[u32; 3]> {
+    let [real, effective, saved] = old;
+    let new_real = id(a[0]).unwrap_or(real);
+    let new_effective = id(a[1]).unwrap_or(effective);
+    let allowed = root || [real, effective].contains(&new_real) && old.contains(&new_effective);
+    if !allowed {
+        return Err(Errno::EPERM);
     }
+    let follows = id(a[0]).is_some() || id(a[1]).is_some_and(|effective| effective != real);
+    Ok([new_real, new_effective, if follows { new_effective } else { saved }])
 }
 
-/// There are no supplementary groups; the list holds the process's own group.
-pub unsafe fn getgroups(a: Args) -> Result {
-    let group = syscall::get_credentials()?.egid;
-    match a[0] as i32 {
-        0 => Ok(1),
-        1.. => {
-            bytes_mut(a[1], 4)?.copy_from_slice(&group.to_ne_bytes());
-            Ok(1)
-        }
-        _ => Err(Errno::EINVAL),
+pub unsafe fn setreuid(a: Args) -> Result {
+    let old = syscall::get_credentials()?;
+    let [ruid, euid, suid] = two(a, [old.ruid, old.euid, old.suid], old.euid == 0)?;
+    change(old, Credentials { ruid, euid, suid, ..old })
+}
+
+pub unsafe fn setregid(a: Args) -> Result {
+    let old = syscall::get_credentials()?;
+    let [rgid, egid, sgid] = two(a, [old.rgid, old.egid, old.sgid], old.euid == 0)?;
+    change(old, Credentials { rgid, egid, sgid, ..old })
+}
+
+/// setfsuid(2): the id for files is always the effective one; it can be asked for, and not be changed.
+pub unsafe fn setfsuid(_: Args) -> Result {
+    Ok(syscall::get_credentials()?.euid as usize)
+}
+
+/// As [`setfsuid`].
+pub unsafe fn setfsgid(_: Args) -> Result {
+    Ok(syscall::get_credentials()?.egid as usize)
+}
+
+pub unsafe fn setgroups(a: Args) -> Result {
+    if a[0] > GROUPS_MAX {
+        return Err(Errno::EINVAL);
     }
+    native(sys::GROUPS, [a[1], a[0], 1, 0, 0, 0])
+}
+
+pub unsafe fn getgroups(a: Args) -> Result {
+    let count = usize::try_from(a[0] as i32).map_err(|_| Errno::EINVAL)?;
+    native(sys::GROUPS, [a[1], count, 0, 0, 0, 0])
 }

@@ -2,22 +2,20 @@
 
 use super::files::operate;
 use super::{Args, Result, bytes_mut, get_opt, native, put, start, string};
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::Ordering::Relaxed;
 use libc::{statx as Statx, statx_timestamp, timespec};
 use ochre_rt::abi::Errno;
 use ochre_rt::abi::call::*;
 use ochre_rt::abi::file::*;
 use ochre_rt::abi::syscall as sys;
 use ochre_rt::call::Call;
+use ochre_rt::signal::process_page;
 use ochre_rt::syscall;
 
 const CWD: usize = AT_FDCWD as isize as usize;
 /// open's flags that mean nothing here: O_LARGEFILE is how x86-64 opens anyway.
 const O_LARGEFILE: u32 = 0o100000;
 const MODE_BITS: usize = 0o7777;
-
-/// Permissions that new files do not get. A new program starts with this value.
-static UMASK: AtomicU32 = AtomicU32::new(0o022);
 
 /// A path argument. /proc/self/exe is known here, so that it works without /proc too.
 pub unsafe fn path<'a>(pointer: usize) -> Result<&'a [u8]> {
@@ -65,7 +63,7 @@ impl<'a> Target<'a> {
 
 /// A mode for a file that is made.
 pub fn masked(mode: usize) -> u64 {
-    umask_free(mode) & !u64::from(UMASK.load(Relaxed))
+    umask_free(mode) & !u64::from(process_page().umask.load(Relaxed))
 }
 
 /// A mode as chmod takes it.
@@ -74,7 +72,7 @@ pub fn umask_free(mode: usize) -> u64 {
 }
 
 pub unsafe fn umask(a: Args) -> Result {
-    Ok(UMASK.swap(a[0] as u32 & 0o777, Relaxed) as usize)
+    Ok(process_page().umask.swap(a[0] as u32 & 0o777, Relaxed) as usize)
 }
 
 pub unsafe fn openat(a: Args) -> Result {

@@ -182,30 +182,6 @@ pub fn exec_name(path: &[u8]) -> [u8; 16] {
     name
 }
 
-pub unsafe fn prctl(a: Args) -> Result {
-    let kept = &raw mut (*thread::current()).platform.name;
-    match a[0] as i32 {
-        libc::PR_SET_NAME => {
-            let mut name = [0; 16];
-            for (to, from) in name.iter_mut().take(15).zip(string(a[1])?) {
-                *to = *from;
-            }
-            kept.write(name);
-            let len = name.iter().position(|byte| *byte == 0).unwrap_or(15);
-            syscall::set_name(name.get(..len).unwrap_or(&[]))?;
-            Ok(0)
-        }
-        libc::PR_GET_NAME => {
-            let name = if (*kept)[0] == 0 { start::first_name() } else { *kept };
-            put(a[1], name)
-        }
-        libc::PR_GET_DUMPABLE => Ok(1),
-        // exec never raises privileges here, so the promise is kept already.
-        libc::PR_SET_NO_NEW_PRIVS if a[1] == 1 => Ok(0),
-        _ => Err(Errno::EINVAL),
-    }
-}
-
 pub unsafe fn sched_yield(_: Args) -> Result {
     syscall::yield_now();
     Ok(0)

@@ -50,16 +50,22 @@ fn read_file(path: &[u8], buffer: &mut [u8]) -> Result {
     syscall::read(file.get(), buffer)
 }
 
-/// Loads and the number of processes are not counted: 0.
+/// sysinfo(2).
 pub unsafe fn sysinfo(a: Args) -> Result {
     let mut text = [0; 512];
-    let len = read_file(b"/scheme/memory/stat", &mut text)?;
+    let len = read_file(b"/scheme/sys/memory", &mut text)?;
     let text = text.get(..len).unwrap_or(&[]);
     let mut out: libc::sysinfo = core::mem::zeroed();
     out.uptime = (time::monotonic() / 1_000_000_000) as i64;
     out.totalram = figure(text, b"total_frames");
     out.freeram = figure(text, b"free_frames");
     out.mem_unit = PAGE_SIZE as u32;
+    let mut text = [0; 2048];
+    let len = read_file(b"/scheme/sys/stat", &mut text)?;
+    let text = text.get(..len).unwrap_or(&[]);
+    // Hundredths to Linux's fixed point of 16 bits.
+    out.loads = [&b"load_1"[..], b"load_5", b"load_15"].map(|name| figure(text, name) * 65_536 / 100);
+    out.procs = figure(text, b"threads") as u16;
     put(a[0], out)
 }
 
@@ -90,9 +96,7 @@ pub unsafe fn getrandom(a: Args) -> Result {
 pub unsafe fn prlimit(a: Args) -> Result {
     let pid = a[0] as i32;
     if pid != 0 && pid != syscall::getpid() {
-        // Another process's limits are its own affair.
-        syscall::kill(pid, 0)?;
-        return Err(Errno::EPERM);
+        return native(sys::LIMIT_OF, [pid as usize, a[1] as u32 as usize, a[2], a[3], 0, 0]);
     }
     native(sys::LIMIT, [a[1] as u32 as usize, a[2], a[3], 0, 0, 0])
 }
