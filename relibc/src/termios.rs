@@ -26,6 +26,40 @@ unsafe fn control_value(fd: c_int, request: u64, value: c_int) -> c_int {
     int(sys::ioctl(fd, request as usize, value as usize))
 }
 
+/// Bits per second and the constants that stand for them.
+const RATES: [(speed_t, speed_t); 30] = [
+    (50, libc::B50),
+    (75, libc::B75),
+    (110, libc::B110),
+    (134, libc::B134),
+    (150, libc::B150),
+    (200, libc::B200),
+    (300, libc::B300),
+    (600, libc::B600),
+    (1200, libc::B1200),
+    (1800, libc::B1800),
+    (2400, libc::B2400),
+    (4800, libc::B4800),
+    (9600, libc::B9600),
+    (19_200, libc::B19200),
+    (38_400, libc::B38400),
+    (57_600, libc::B57600),
+    (115_200, libc::B115200),
+    (230_400, libc::B230400),
+    (460_800, libc::B460800),
+    (500_000, libc::B500000),
+    (576_000, libc::B576000),
+    (921_600, libc::B921600),
+    (1_000_000, libc::B1000000),
+    (1_152_000, libc::B1152000),
+    (1_500_000, libc::B1500000),
+    (2_000_000, libc::B2000000),
+    (2_500_000, libc::B2500000),
+    (3_000_000, libc::B3000000),
+    (3_500_000, libc::B3500000),
+    (4_000_000, libc::B4000000),
+];
+
 fn valid_speed(speed: speed_t) -> bool {
     speed & !libc::CBAUD == 0 || (libc::B57600..=libc::B4000000).contains(&speed)
 }
@@ -135,8 +169,10 @@ c_api! {
         0
     }
 
-    /// cfsetspeed(3).
+    /// cfsetspeed(3): takes the B constants, and bits per second too, as glibc.
     fn cfsetspeed(of: *mut termios, speed: speed_t) -> c_int {
+        let by_rate = RATES.iter().find(|(rate, _)| *rate == speed).map(|(_, constant)| *constant);
+        let speed = if valid_speed(speed) { speed } else { by_rate.unwrap_or(speed) };
         if cfsetospeed(of, speed) < 0 { -1 } else { cfsetispeed(of, speed) }
     }
 
