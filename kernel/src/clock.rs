@@ -16,7 +16,7 @@ pub fn read(me: &Arc<Thread>, clock: u64) -> Result<u64> {
     Ok(match clock {
         CLOCK_REALTIME | CLOCK_REALTIME_COARSE => hal::time::now().wrapping_add(realtime_offset()),
         CLOCK_MONOTONIC | CLOCK_MONOTONIC_RAW | CLOCK_MONOTONIC_COARSE | CLOCK_BOOTTIME => hal::time::now(),
-        CLOCK_PROCESS_CPUTIME_ID => me.process.run_ns() + sched::slice_ns(me),
+        CLOCK_PROCESS_CPUTIME_ID => me.process.run_ns(),
         CLOCK_THREAD_CPUTIME_ID => me.sched.run_ns.load(SeqCst) + sched::slice_ns(me),
         _ => return Err(Errno::EINVAL),
     })

@@ -428,7 +428,7 @@ impl Process {
 
     /// CPU time of all its threads, ns.
     pub fn run_ns(&self) -> u64 {
-        let alive: u64 = self.threads.lock().list.iter().map(|t| t.sched.run_ns.load(Relaxed)).sum();
+        let alive: u64 = self.threads.lock().list.iter().map(|t| t.sched.run_ns_now()).sum();
         self.past_run_ns.load(Relaxed) + alive
     }
 

@@ -114,6 +114,14 @@ impl SchedState {
         self.priority.load(Relaxed).max(self.lent.load(Relaxed))
     }
 
+    /// CPU time so far, ns, with what a running thread has used since it got its CPU.
+    pub fn run_ns_now(&self) -> u64 {
+        let running = matches!(self.state.load(Relaxed), RUNNING | RUNNING_TOKEN);
+        let started = self.started.load(Relaxed);
+        let slice = if running && started != 0 { hal::time::now().saturating_sub(started) } else { 0 };
+        self.run_ns.load(Relaxed) + slice
+    }
+
     /// A word for listings.
     pub fn name(&self) -> &'static str {
         match self.state.load(Relaxed) {

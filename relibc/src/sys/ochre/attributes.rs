@@ -63,12 +63,12 @@ pub unsafe fn prctl(a: Args) -> Result {
 /// Processes that a setpriority(2) call is about, by the kernel's list: `each` gets their ids. ESRCH if there is none.
 unsafe fn each_process(which: usize, who: usize, mut each: impl FnMut(usize) -> Result<()>) -> Result<()> {
     let own = syscall::getpid() as usize;
-    match which as i32 {
+    match which as u32 {
         libc::PRIO_PROCESS => return each(if who == 0 { own } else { who }),
         libc::PRIO_PGRP | libc::PRIO_USER => {}
         _ => return Err(Errno::EINVAL),
     }
-    let by_user = which as i32 == libc::PRIO_USER;
+    let by_user = which as u32 == libc::PRIO_USER;
     let wanted = match who {
         0 if by_user => syscall::get_credentials()?.ruid as usize,
         0 => syscall::getpgid(0)? as usize,
