@@ -313,8 +313,6 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_setregid => identity::setregid,
         SYS_setresuid => identity::setresuid,
         SYS_setresgid => identity::setresgid,
-        SYS_setreuid => identity::setreuid,
-        SYS_setregid => identity::setregid,
         SYS_setfsuid => identity::setfsuid,
         SYS_setfsgid => identity::setfsgid,
         SYS_getgroups => identity::getgroups,

@@ -154,32 +154,6 @@ pub unsafe fn setresgid(a: Args) -> Result {
     change(old, Credentials { rgid, egid, sgid, ..old })
 }
 
-/// Sets real and effective id; the saved one follows the effective one where either was set to another id than the old real one
-/// (setreuid(2)).
-fn two(a: Args, old: [u32; 3], root: bool) -> Result<[u32; 3]> {
-    let [real, effective, saved] = old;
-    let new_real = id(a[0]).unwrap_or(real);
-    let new_effective = id(a[1]).unwrap_or(effective);
-    let allowed = root || [real, effective].contains(&new_real) && old.contains(&new_effective);
-    if !allowed {
-        return Err(Errno::EPERM);
-    }
-    let follows = id(a[0]).is_some() || id(a[1]).is_some_and(|effective| effective != real);
-    Ok([new_real, new_effective, if follows { new_effective } else { saved }])
-}
-
-pub unsafe fn setreuid(a: Args) -> Result {
-    let old = syscall::get_credentials()?;
-    let [ruid, euid, suid] = two(a, [old.ruid, old.euid, old.suid], old.euid == 0)?;
-    change(old, Credentials { ruid, euid, suid, ..old })
-}
-
-pub unsafe fn setregid(a: Args) -> Result {
-    let old = syscall::get_credentials()?;
-    let [rgid, egid, sgid] = two(a, [old.rgid, old.egid, old.sgid], old.euid == 0)?;
-    change(old, Credentials { rgid, egid, sgid, ..old })
-}
-
 /// setfsuid(2): the id for files is always the effective one; it can be asked for, and not be changed.
 pub unsafe fn setfsuid(_: Args) -> Result {
     Ok(syscall::get_credentials()?.euid as usize)
