@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `requires_weak NAME…` | the scripts NAME run first, if they exist |
 //! | `export NAME=VALUE…` | environment of what is started from here on, in all scripts that follow |
-//! | `bind PREFIX SCHEME` | paths below PREFIX belong to SCHEME |
+//! | `bind PREFIX SCHEME` | paths below PREFIX belong to SCHEME, or to a path in it (`bind /dev/pts tty/pts`) |
 //! | `scheme NAME…` | the service in the next line serves these names: opens wait while it is being restarted |
 //! | `notify COMMAND…` | starts a service, and goes on when it says that it is ready |
 //! | `nowait COMMAND…` | starts a service, and goes on at once |
