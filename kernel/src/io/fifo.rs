@@ -94,5 +94,5 @@ pub fn fifo_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         return Err(Errno::EINVAL);
     }
     need_room(0)?;
-    install(me, File::new(Arc::new(Fifo(Pipe::new())), O_RDWR), a[0])
+    install(me, File::new(Arc::new(Fifo(Pipe::new(true))), O_RDWR), a[0])
 }

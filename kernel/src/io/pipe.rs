@@ -42,6 +42,8 @@ pub struct Pipe {
     write_wait: WaitQueue,
     read_ready: Readiness,
     write_ready: Readiness,
+    /// It has a name, and may be open for both.
+    fifo: bool,
     /// What somebody sees who holds a FIFO open for both.
     both_ready: Readiness,
     /// Who waits for another end to be opened.
@@ -73,7 +75,7 @@ impl State {
 
 impl Pipe {
     /// A pipe without ends yet.
-    pub(super) fn new() -> Arc<Pipe> {
+    pub(super) fn new(fifo: bool) -> Arc<Pipe> {
         Arc::new(Pipe {
             state: SpinLock::new(State {
                 ring: Ring::new(CAPACITY),
@@ -90,6 +92,7 @@ impl Pipe {
             write_wait: WaitQueue::new(),
             read_ready: Readiness::new(0),
             write_ready: Readiness::new(EPOLLOUT),
+            fifo,
             both_ready: Readiness::new(EPOLLOUT),
             open_wait: WaitQueue::new(),
             ino: new_inode(),
@@ -103,12 +106,16 @@ impl Pipe {
 
     fn set_readable(&self) {
         self.read_ready.raise(EPOLLIN);
-        self.both_ready.raise(EPOLLIN);
+        if self.fifo {
+            self.both_ready.raise(EPOLLIN);
+        }
     }
 
     fn set_empty(&self) {
         self.read_ready.clear(EPOLLIN);
-        self.both_ready.clear(EPOLLIN);
+        if self.fifo {
+            self.both_ready.clear(EPOLLIN);
+        }
     }
 
     /// Opens ends, as fifo(7) has it: a blocking open of one waits until another is opened. ENXIO: `nonblocking`, to write, and
@@ -145,8 +152,12 @@ impl Pipe {
         self.read_ready.clear(EPOLLIN | EPOLLHUP);
         self.write_ready.clear(EPOLLERR);
         self.write_ready.raise(EPOLLOUT);
-        self.both_ready.clear(EPOLLIN);
-        self.both_ready.raise(EPOLLOUT);
+        if self.fifo {
+            self.both_ready.clear(EPOLLIN);
+        }
+        if self.fifo {
+            self.both_ready.raise(EPOLLOUT);
+        }
     }
 
     /// Takes the reader's turn: how many bytes there are, 0 at the end.
@@ -252,10 +263,14 @@ impl Pipe {
         let is = state.ring.free() >= PIPE_BUF;
         if is && !was {
             self.write_ready.raise(EPOLLOUT);
-            self.both_ready.raise(EPOLLOUT);
+            if self.fifo {
+                self.both_ready.raise(EPOLLOUT);
+            }
         } else if was && !is {
             self.write_ready.clear(EPOLLOUT);
-            self.both_ready.clear(EPOLLOUT);
+            if self.fifo {
+                self.both_ready.clear(EPOLLOUT);
+            }
         }
     }
 
@@ -324,7 +339,7 @@ pub struct WriteEnd(Arc<Pipe>);
 
 /// A new pipe.
 pub fn new() -> (Arc<ReadEnd>, Arc<WriteEnd>) {
-    let pipe = Pipe::new();
+    let pipe = Pipe::new(false);
     (ReadEnd::of(pipe.clone()), WriteEnd::of(pipe))
 }
 
