@@ -76,6 +76,9 @@ fn read_scripts() -> BTreeMap<String, Vec<Step>> {
     };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
+        if !order::is_script(&name) {
+            continue;
+        }
         match fs::read_to_string(entry.path()) {
             Ok(text) => {
                 let (steps, errors) = script::parse(&text);

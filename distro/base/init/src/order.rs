@@ -3,6 +3,11 @@
 use crate::script::Step;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Whether a file of /etc/init.d is one of ours: two digits, an underscore, a name. Debian's packages bring scripts for its own init.
+pub fn is_script(name: &str) -> bool {
+    matches!(name.as_bytes(), [b'0'..=b'9', b'0'..=b'9', b'_', _, ..])
+}
+
 /// The names of `scripts` in the order of running. A requirement that does not exist, or that leads in a circle, is passed over.
 pub fn order(scripts: &BTreeMap<String, Vec<Step>>) -> Vec<String> {
     let mut done = Vec::new();
@@ -29,6 +34,12 @@ fn visit(name: &str, scripts: &BTreeMap<String, Vec<Step>>, seen: &mut BTreeSet<
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scripts_have_numbers() {
+        assert!(is_script("00_base") && is_script("90_console"));
+        assert!(!["hwclock.sh", "procps", "README", "00_", "0_base", ""].into_iter().any(is_script));
+    }
 
     #[test]
     fn requirements_first_circles_survive() {
