@@ -125,6 +125,7 @@ impl MachineArgs {
 
 /// `run`.
 #[derive(Debug, Args)]
+#[command(mut_arg("config", |arg| arg.default_value("minimal")), mut_arg("mem", |arg| arg.default_value("1G")))]
 pub struct RunArgs {
     /// How the machine is made.
     #[command(flatten)]
