@@ -37,7 +37,7 @@ pub fn key(spec: &Spec) -> Key {
 pub fn build(workspace: &Workspace, (system, config, kernel): &Key) -> Result<Built> {
     match system {
         System::Ochre => Ok(Built::Ochre(archive::build(workspace, config, kernel)?)),
-        System::Host => Ok(Built::Host(programs::files(workspace, config)?)),
+        System::Host | System::Console => Ok(Built::Host(programs::files(workspace, config)?)),
         System::LinuxRelibc => {
             let programs = programs::files(workspace, config)?;
             Ok(Built::Linux(programs, libc::build(workspace, Backend::Linux)?))

@@ -22,6 +22,9 @@ pub struct Spec {
     /// Further words for the kernel's command line.
     #[serde(default)]
     pub append: Option<String>,
+    /// On a console: a script of the program ptydrive.
+    #[serde(default)]
+    pub keys: String,
     /// The image.
     #[serde(default = "base")]
     pub config: String,
@@ -80,6 +83,8 @@ pub enum System {
     Host,
     /// Debian's Linux with our C library, in a machine.
     LinuxRelibc,
+    /// Ochre as `cargo xtask run` boots it: somebody at a terminal presses `keys`.
+    Console,
 }
 
 /// The firmware of a test's machine.
@@ -155,10 +160,14 @@ fn parse(text: &str) -> Result<Vec<Spec>> {
         for pattern in patterns.into_iter().flatten() {
             Regex::new(pattern).with_context(|| format!("the test `{}`: the pattern `{pattern}`", spec.name))?;
         }
-        if spec.on != System::Ochre && (spec.command.is_empty() || spec.kernel.is_some() || spec.iso.is_some()) {
+        if (spec.on == System::Console) == spec.keys.is_empty() {
+            bail!("the test `{}`: `keys` are pressed on a console, and only there", spec.name);
+        }
+        let elsewhere = matches!(spec.on, System::Host | System::LinuxRelibc);
+        if elsewhere && (spec.command.is_empty() || spec.kernel.is_some() || spec.iso.is_some()) {
             bail!("the test `{}` needs a command, and no kernel or ISO, when it does not run on Ochre", spec.name);
         }
-        if spec.command.is_empty() && spec.kernel.is_none() && !spec.kernel_fault {
+        if spec.on != System::Console && spec.command.is_empty() && spec.kernel.is_none() && !spec.kernel_fault {
             bail!("the test `{}` has no command, and no kernel that ends the machine itself", spec.name);
         }
     }

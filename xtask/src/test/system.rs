@@ -88,6 +88,9 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<()> 
     if spec.on == System::Host {
         return on_host(spec, built, &dir);
     }
+    if spec.on == System::Console {
+        return on_console(spec, built, &dir);
+    }
     let machine = Machine {
         boot: built.boot(workspace, spec, &dir)?,
         smp: spec.smp,
@@ -114,6 +117,23 @@ fn on_host(spec: &Spec, built: &Built, dir: &Path) -> Result<()> {
     let file = built.program(&spec.command[0])?;
     let mut command = process::command("timeout");
     command.arg(spec.timeout.to_string()).arg(file).args(&spec.command[1..]).current_dir(dir);
+    judge(spec, command, dir)
+}
+
+/// Boots the image as a person does, with this host's ptydrive at the keys.
+fn on_console(spec: &Spec, built: &Built, dir: &Path) -> Result<()> {
+    let keys = dir.join("keys");
+    std::fs::write(&keys, &spec.keys)?;
+    let mut command = process::command("timeout");
+    command.arg(spec.timeout.to_string()).arg(built.program("/bin/ptydrive")?);
+    command.arg("--timeout").arg(spec.timeout.to_string()).arg(keys);
+    command.arg(std::env::current_exe().context("where is xtask?")?);
+    command.args(["run", "--config", &spec.config, "--mem", &spec.mem, "--smp", &spec.smp.to_string()]);
+    judge(spec, command, dir)
+}
+
+/// Runs a command of this host, and says what is wrong about its output and status.
+fn judge(spec: &Spec, mut command: std::process::Command, dir: &Path) -> Result<()> {
     let output = command.output().with_context(|| format!("cannot start `{}`", process::shown(&command)))?;
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     std::fs::write(dir.join("output.txt"), &text)?;
