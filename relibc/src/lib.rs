@@ -54,6 +54,7 @@ pub mod fcntl;
 pub mod fenv;
 pub mod fnmatch;
 pub mod fortify;
+pub mod fts;
 pub mod ftw;
 pub mod getopt;
 pub mod glob;

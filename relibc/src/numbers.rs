@@ -126,6 +126,8 @@ c_alias! {
     fn strtoll = strtol[text: *const c_char, end: *mut *mut c_char, base: c_int] -> c_longlong;
     fn strtoull = strtoul[text: *const c_char, end: *mut *mut c_char, base: c_int] -> c_ulonglong;
     fn strtoimax = strtol[text: *const c_char, end: *mut *mut c_char, base: c_int] -> c_long;
+    fn __strtod_l = strtod_l[text: *const c_char, end: *mut *mut c_char, locale: *mut c_void] -> f64;
+    fn __strtof_l = strtof_l[text: *const c_char, end: *mut *mut c_char, locale: *mut c_void] -> f32;
     fn strtoumax = strtoul[text: *const c_char, end: *mut *mut c_char, base: c_int] -> c_ulong;
 }
 

@@ -5,6 +5,7 @@
 use crate::lock::Lock;
 use crate::start::program_invocation_short_name;
 use crate::stdio::format::format;
+use crate::time::local;
 use crate::va::VaList;
 use crate::{errno, string, sys};
 use alloc::vec::Vec;
@@ -84,17 +85,10 @@ impl State {
     }
 }
 
-/// The date of RFC 3164 for a time in seconds since 1970, in UTC: "Nov  2 03:04:05".
-fn date(seconds: i64) -> alloc::string::String {
-    let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Days since 1 March 0000, in cycles of 400 years of 146,097 days.
-    let shifted = (days + 719_468).rem_euclid(146_097);
-    let year = (shifted - shifted / 1460 + shifted / 36_524 - shifted / 146_096) / 365;
-    let day_of_year = shifted - (365 * year + year / 4 - year / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let name = MONTHS[((month + 2) % 12) as usize];
-    alloc::format!("{name} {day:2} {:02}:{:02}:{:02}", second / 3600, second / 60 % 60, second % 60)
+/// The date of RFC 3164: "Nov  2 03:04:05".
+fn date(time: &libc::tm) -> alloc::string::String {
+    let name = usize::try_from(time.tm_mon).ok().and_then(|month| MONTHS.get(month)).unwrap_or(&"???");
+    alloc::format!("{name} {:2} {:02}:{:02}:{:02}", time.tm_mday, time.tm_hour, time.tm_min, time.tm_sec)
 }
 
 unsafe fn log(mut priority: c_int, text: *const c_char, arguments: *mut VaList) {
@@ -129,7 +123,11 @@ unsafe fn log(mut priority: c_int, text: *const c_char, arguments: *mut VaList) 
         }
         sys::write(2, shown.as_ptr().cast(), shown.len());
     }
-    let message = [alloc::format!("<{priority}>{} ", date(now.tv_sec)).as_bytes(), &line].concat();
+    // Local time, which a log daemon expects without a zone. A time that no calendar tells is given in UTC's first second.
+    let mut fields: libc::tm = core::mem::zeroed();
+    fields.tm_mday = 1;
+    local::localtime_r(&now.tv_sec, &mut fields);
+    let message = [alloc::format!("<{priority}>{} ", date(&fields)).as_bytes(), &line].concat();
     state.send(&message);
     errno::set(number);
 }
@@ -189,9 +187,16 @@ mod tests {
 
     #[test]
     fn dates() {
-        assert_eq!(date(0), "Jan  1 00:00:00");
-        assert_eq!(date(951_782_400), "Feb 29 00:00:00");
-        assert_eq!(date(1_700_000_000), "Nov 14 22:13:20");
-        assert_eq!(date(1_735_689_599), "Dec 31 23:59:59");
+        for (time, expected) in [
+            (0, "Jan  1 00:00:00"),
+            (951_782_400, "Feb 29 00:00:00"),
+            (1_700_000_000, "Nov 14 22:13:20"),
+            (1_735_689_599, "Dec 31 23:59:59"),
+        ] {
+            // SAFETY: all zero is a time, and the call fills it in.
+            let mut fields: libc::tm = unsafe { core::mem::zeroed() };
+            crate::time::local::convert_utc(time, &mut fields).unwrap();
+            assert_eq!(date(&fields), expected);
+        }
     }
 }
