@@ -54,9 +54,8 @@ pub fn collect(
         let record = Content::Data(packages::record(&debian.packages));
         items.insert(RECORD.to_owned(), Item::Node(Node::File(0o644, record)));
     }
-    let small = workspace.target_dir("image/stripped")?;
     for (path, program) in programs::build(workspace, config)? {
-        let file = if program.debug { program.file.clone() } else { strip::stripped(&program.file, &small)? };
+        let file = program.in_image(workspace)?;
         let place = config.place(&path);
         items.insert(place.clone(), Item::Built(0o755, file));
         // A log names a program as it was called, or as it is found.

@@ -1,7 +1,7 @@
 //! The programs of an image: which packages are built for it, and where their programs go.
 
 use super::config::{Config, Install, relative};
-use crate::build::userland;
+use crate::build::{strip, userland};
 use crate::workspace::{Package, Workspace};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -13,6 +13,16 @@ pub struct Program {
     pub file: PathBuf,
     /// Whether the image's copy keeps that.
     pub debug: bool,
+}
+
+impl Program {
+    /// The image's copy: without debugging information, unless that is wanted.
+    pub fn in_image(&self, workspace: &Workspace) -> Result<PathBuf> {
+        if self.debug {
+            return Ok(self.file.clone());
+        }
+        strip::stripped(&self.file, &workspace.target_dir("image/stripped")?)
+    }
 }
 
 /// Reads the config of this name.
@@ -38,10 +48,10 @@ pub fn build(workspace: &Workspace, config: &Config) -> Result<BTreeMap<String, 
     Ok(programs)
 }
 
-/// Builds only the programs of the config `name`. Returns the host's file of each by its absolute path in the image.
+/// Builds only the programs of the config `name`. Returns the image's copy of each by its absolute path there.
 pub fn files(workspace: &Workspace, name: &str) -> Result<BTreeMap<String, PathBuf>> {
     let programs = build(workspace, &config(workspace, name)?)?;
-    Ok(programs.into_iter().map(|(path, program)| (format!("/{path}"), program.file)).collect())
+    programs.into_iter().map(|(path, program)| Ok((format!("/{path}"), program.in_image(workspace)?))).collect()
 }
 
 /// The package's programs that are installed, each with its path.
