@@ -53,6 +53,7 @@ pub const PF_R: u32 = 4;
 pub const DT_NULL: i64 = 0;
 pub const DT_NEEDED: i64 = 1;
 pub const DT_PLTRELSZ: i64 = 2;
+pub const DT_PLTGOT: i64 = 3;
 pub const DT_HASH: i64 = 4;
 pub const DT_STRTAB: i64 = 5;
 pub const DT_SYMTAB: i64 = 6;
@@ -66,6 +67,7 @@ pub const DT_RPATH: i64 = 15;
 pub const DT_SYMBOLIC: i64 = 16;
 pub const DT_DEBUG: i64 = 21;
 pub const DT_JMPREL: i64 = 23;
+pub const DT_BIND_NOW: i64 = 24;
 pub const DT_INIT_ARRAY: i64 = 25;
 pub const DT_FINI_ARRAY: i64 = 26;
 pub const DT_INIT_ARRAYSZ: i64 = 27;
@@ -85,6 +87,8 @@ pub const DT_VERNEED: i64 = 0x6fff_fffe;
 pub const DT_VERNEEDNUM: i64 = 0x6fff_ffff;
 
 pub const DF_SYMBOLIC: usize = 2;
+pub const DF_BIND_NOW: usize = 8;
+pub const DF_1_NOW: usize = 1;
 pub const DF_1_NODELETE: usize = 8;
 pub const DF_1_PIE: usize = 0x0800_0000;
 

@@ -1,11 +1,11 @@
 //! Loading objects with their dependencies, and unloading them.
 
 use super::elf::PAGE;
-use super::error::{Result, fail, show};
+use super::error::{Error, Result};
 use super::map;
 use super::object::{Object, ObjectRef};
 use super::registry::{self, Held};
-use super::{init, relocate, search, tls};
+use super::{init, relocate, search, tls, version};
 use crate::sys;
 use alloc::vec::Vec;
 use core::ffi::c_void;
@@ -28,17 +28,22 @@ fn load_one(held: &Held, name: &[u8], wanted_by: Option<ObjectRef>) -> Result<Ob
     if let Some(object) = find_loaded(held, name) {
         return Ok(object);
     }
-    let library_path = held.with(|registry| registry.library_path.clone());
-    let file = search::open(name, wanted_by.as_deref(), library_path.as_deref())?;
-    let same = held.with(|registry| {
-        registry.objects.iter().find(|object| object.identity == file.identity && object.identity.1 != 0).copied()
-    });
-    if let Some(object) = same {
+    let file = search::open(name, wanted_by, held)?;
+    if let Some(object) = find_same(held, file.identity) {
         object.names.borrow_mut().push(name.to_vec());
         return Ok(object);
     }
     let object = map::map(file, false)?;
-    Ok(add(held, object, name))
+    if object.pie {
+        let what = "cannot dynamically load position-independent executable";
+        let error = Error::new(object.shown(), what, 0);
+        // SAFETY: nobody knows the mapping.
+        unsafe { sys::munmap(object.map_start as *mut c_void, object.map_len) };
+        return Err(error);
+    }
+    let object = add(held, object, name);
+    object.loader.set(wanted_by);
+    Ok(object)
 }
 
 /// Loads a library of LD_PRELOAD.
@@ -76,8 +81,7 @@ pub fn load_dependencies(held: &Held, roots: &[ObjectRef]) -> Result<Vec<ObjectR
         next += 1;
         if !object.needed.is_empty() && object.deps.borrow().is_empty() {
             for name in &object.needed {
-                let dep = load_one(held, name, Some(object))
-                    .map_err(|error| fail!("{} (needed by {})", error.0, object.shown()))?;
+                let dep = load_one(held, name, Some(object))?;
                 object.deps.borrow_mut().push(dep);
             }
         }
@@ -90,37 +94,64 @@ pub fn load_dependencies(held: &Held, roots: &[ObjectRef]) -> Result<Vec<ObjectR
     Ok(order)
 }
 
-/// Loads an object with its dependencies, relocates them and runs their constructors: `dlopen`.
+/// Loads an object with its dependencies, relocates them and runs their constructors: `dlopen`. Nothing if RTLD_NOLOAD asks for
+/// an object that is not loaded.
 ///
 /// # Errors
 /// Missing, damaged or unlinkable objects; then nothing has changed.
-pub fn open(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>) -> Result<ObjectRef> {
+pub fn open(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>) -> Result<Option<ObjectRef>> {
     let before = held.objects().len();
     let attempt = open_inner(held, name, flags, wanted_by);
     match attempt {
         Ok(root) => {
-            root.opens.set(root.opens.get() + 1);
+            if let Some(root) = root {
+                root.opens.set(root.opens.get() + 1);
+            }
             Ok(root)
         }
         Err(error) => {
-            for object in held.objects().into_iter().skip(before) {
+            let fresh: Vec<ObjectRef> = held.objects().into_iter().skip(before).collect();
+            for object in &fresh {
                 // SAFETY: their constructors have not run, so nobody knows them.
-                unsafe { unload(held, object) };
+                unsafe { unload(held, *object) };
             }
             registry::publish(held);
+            registry::wait_for_readers();
+            for object in fresh {
+                // SAFETY: nobody can find it any more.
+                unsafe { unmap(object) };
+            }
             Err(error)
         }
     }
 }
 
-fn open_inner(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>) -> Result<ObjectRef> {
+/// What `dlopen` of `name` would open, if it is loaded: also under another name.
+fn find_open(held: &Held, name: &[u8], wanted_by: Option<ObjectRef>) -> Option<ObjectRef> {
+    find_loaded(held, name).or_else(|| {
+        let file = search::open(name, wanted_by, held).ok()?;
+        find_same(held, file.identity)
+    })
+}
+
+/// The loaded object that was made from a file.
+fn find_same(held: &Held, identity: (u64, u64)) -> Option<ObjectRef> {
+    held.with(|registry| {
+        registry.objects.iter().find(|object| object.identity == identity && object.identity.1 != 0).copied()
+    })
+}
+
+fn open_inner(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>) -> Result<Option<ObjectRef>> {
     if flags & libc::RTLD_NOLOAD != 0 {
-        let found = find_loaded(held, name);
-        let root = found.ok_or_else(|| fail!("{}: not loaded", show(name)))?;
+        let Some(root) = find_open(held, name, wanted_by) else { return Ok(None) };
         if flags & libc::RTLD_GLOBAL != 0 {
             make_global(held, root.local_scope.get());
+            registry::publish(held);
         }
-        return Ok(root);
+        if flags & libc::RTLD_NODELETE != 0 {
+            root.permanent.set(true);
+        }
+        return Ok(Some(root));
     }
     let root = load_one(held, name, wanted_by)?;
     let scope = load_dependencies(held, &[root])?;
@@ -131,10 +162,14 @@ fn open_inner(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>
         }
     }
     registry::publish(held);
+    for object in scope.iter().filter(|object| !object.relocated.get()) {
+        version::check(held, *object)?;
+    }
     let fresh: Vec<ObjectRef> = scope.iter().filter(|object| !object.relocated.get()).copied().collect();
     for object in fresh.iter().rev() {
+        object.deepbind.set(flags & libc::RTLD_DEEPBIND != 0);
         // SAFETY: the objects are mapped, and dependencies come first.
-        unsafe { relocate::relocate(held, *object, &[])? };
+        unsafe { relocate::relocate(*object, flags & libc::RTLD_NOW == 0)? };
     }
     for object in &fresh {
         // SAFETY: relocations are done.
@@ -142,13 +177,14 @@ fn open_inner(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>
     }
     if flags & libc::RTLD_GLOBAL != 0 {
         make_global(held, &scope);
+        registry::publish(held);
     }
     if flags & libc::RTLD_NODELETE != 0 {
         root.permanent.set(true);
     }
     // SAFETY: everything the constructors need is in place.
     unsafe { init::construct(root) };
-    Ok(root)
+    Ok(Some(root))
 }
 
 /// Puts objects into the global scope.
@@ -194,11 +230,13 @@ pub unsafe fn close(held: &Held, object: ObjectRef) {
         registry.subs += dead.len() as u64;
     });
     registry::publish(held);
+    registry::wait_for_readers();
     for object in dead {
         unmap(object);
     }
 }
 
+/// Takes an object whose constructors have not run out of everything.
 unsafe fn unload(held: &Held, object: ObjectRef) {
     held.with(|registry| {
         registry.objects.retain(|other| *other != object);
@@ -206,7 +244,6 @@ unsafe fn unload(held: &Held, object: ObjectRef) {
         registry.unique.retain(|(_, found)| found.object != object);
         registry.subs += 1;
     });
-    unmap(object);
 }
 
 unsafe fn unmap(object: ObjectRef) {

@@ -1,12 +1,13 @@
 //! Mapping an ELF file.
 //!
-//! Checked before anything is mapped: magic, class, machine and type; that the program headers are
+//! Checked before anything is mapped: the header ([`super::header`]); that the program headers are
 //! in the file; that segments ascend without overlap, are congruent to their file offsets, and lie in the
 //! file (else a later access would be SIGBUS). What the dynamic section says is checked by
 //! [`Object::new`].
 
 use super::elf::*;
-use super::error::{Error, Result, fail, show};
+use super::error::{Error, Result, show};
+use super::header::{self, OTHER_CLASS, Verdict};
 use super::object::{Mapping, Object};
 use crate::sys;
 use alloc::vec::Vec;
@@ -45,7 +46,11 @@ impl File {
         }
     }
 
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+    /// Fills the buffer from `offset` on; fewer bytes at the end of the file.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let mut done = 0;
         while done < buffer.len() {
             // SAFETY: the buffer is ours.
@@ -61,7 +66,7 @@ impl File {
                 Ok(0) => break,
                 Ok(count) => done += count,
                 Err(libc::EINTR) => {}
-                Err(errno) => return Err(self.error("cannot read", errno)),
+                Err(errno) => return Err(self.error("cannot read file data", errno)),
             }
         }
         Ok(done)
@@ -85,15 +90,17 @@ impl File {
     }
 
     fn error(&self, what: &str, errno: c_int) -> Error {
-        fail!("{}: {what}: {}", self.shown(), crate::string::error_text(errno))
+        Error::new(self.shown(), what, errno)
     }
 
-    fn shown(&self) -> alloc::borrow::Cow<'_, str> {
+    /// The path for messages.
+    pub fn shown(&self) -> alloc::borrow::Cow<'_, str> {
         show(self.path.strip_suffix(&[0]).unwrap_or(&self.path))
     }
 
-    fn bad(&self, what: &str) -> Error {
-        fail!("{}: {what}", self.shown())
+    /// The error of a file that is not what it should be.
+    pub fn bad(&self, what: &str) -> Error {
+        Error::new(self.shown(), what, 0)
     }
 }
 
@@ -109,25 +116,18 @@ impl Drop for File {
 /// # Errors
 /// A sentence that names the file and what is wrong with it.
 pub fn map(file: File, program: bool) -> Result<Object> {
-    let mut header_bytes = [0u8; size_of::<Header>()];
-    if file.read_at(&mut header_bytes, 0)? < header_bytes.len() {
-        return Err(file.bad("file too short"));
-    }
-    // SAFETY: every bit pattern is a valid header.
-    let header: Header = unsafe { header_bytes.as_ptr().cast::<Header>().read_unaligned() };
-    if header.e_ident[..4] != *b"\x7fELF" {
-        return Err(file.bad("invalid ELF header"));
-    }
-    if header.e_ident[4] != 2 || header.e_ident[5] != 1 || header.e_machine != EM_X86_64 {
-        return Err(file.bad("wrong ELF class or machine: x86-64 is needed"));
-    }
+    let header = match header::read(&file)? {
+        Verdict::Good(header) => header,
+        Verdict::OtherClass => return Err(file.bad(OTHER_CLASS)),
+        Verdict::OtherMachine => return Err(file.error("cannot open shared object file", libc::ENOENT)),
+    };
     let fixed = header.e_type == ET_EXEC;
-    if header.e_type != ET_DYN && !(fixed && program) {
-        return Err(file.bad("only shared objects and programs can be loaded"));
+    if fixed && !program {
+        return Err(file.bad("cannot dynamically load executable"));
     }
     let count = header.e_phnum as usize;
-    if header.e_phentsize as usize != size_of::<Phdr>() || count == 0 || count > 512 {
-        return Err(file.bad("damaged program headers"));
+    if count == 0 {
+        return Err(file.bad("object file has no loadable segments"));
     }
     let mut phdrs = Vec::<Phdr>::with_capacity(count);
     let bytes = count * size_of::<Phdr>();
@@ -136,7 +136,7 @@ pub fn map(file: File, program: bool) -> Result<Object> {
         let buffer = core::slice::from_raw_parts_mut(phdrs.as_mut_ptr().cast::<u8>(), bytes);
         buffer.fill(0);
         if header.e_phoff > file.size || file.read_at(buffer, header.e_phoff)? < bytes {
-            return Err(file.bad("program headers outside the file"));
+            return Err(file.bad("cannot read file data"));
         }
         phdrs.set_len(count);
     }
@@ -174,9 +174,14 @@ fn check_segments(file: &File, phdrs: &[Phdr]) -> Result<(usize, usize)> {
         if !in_file {
             return Err(file.bad("file too short: a segment lies outside"));
         }
+        if phdr.p_align & (page - 1) != 0 {
+            return Err(file.bad("ELF load command alignment not page-aligned"));
+        }
+        if phdr.p_vaddr % page != phdr.p_offset % page {
+            return Err(file.bad("ELF load command address/offset not page-aligned"));
+        }
         if phdr.p_filesz > phdr.p_memsz
             || last.is_none_or(|last| last > ADDRESS_MAX)
-            || phdr.p_vaddr % page != phdr.p_offset % page
             || phdr.p_vaddr & !(page - 1) < end
         {
             return Err(file.bad("damaged segments"));
@@ -186,7 +191,7 @@ fn check_segments(file: &File, phdrs: &[Phdr]) -> Result<(usize, usize)> {
     }
     match low {
         Some(low) if end > low => Ok((low as usize, end as usize)),
-        _ => Err(file.bad("nothing to load")),
+        _ => Err(file.bad("object file has no loadable segments")),
     }
 }
 
@@ -210,17 +215,17 @@ fn map_segments(file: &File, phdrs: &[Phdr], low: usize, high: usize, fixed: boo
     // SAFETY: a fresh reservation, then segments inside it, as `check_segments` made sure.
     unsafe {
         let raw = sys::mmap(hint as *mut c_void, high - low, libc::PROT_NONE, flags, -1, 0);
-        let start = sys::result(raw).map_err(|errno| file.error("cannot reserve its addresses", errno))?;
+        let start = sys::result(raw).map_err(|errno| file.error("failed to map segment from shared object", errno))?;
         if fixed && start != low {
             sys::munmap(start as *mut c_void, high - low);
-            return Err(file.error("cannot reserve its addresses", libc::EEXIST));
+            return Err(file.error("failed to map segment from shared object", libc::EEXIST));
         }
         let base = start.wrapping_sub(low);
         for phdr in phdrs.iter().filter(|phdr| phdr.p_type == PT_LOAD) {
             let done = map_segment(file, phdr, base);
             if let Err(errno) = done {
                 sys::munmap(start as *mut c_void, high - low);
-                return Err(file.error("cannot map a segment", errno));
+                return Err(file.error("failed to map segment from shared object", errno));
             }
         }
         Ok(base)

@@ -1,11 +1,12 @@
 //! A loaded ELF object.
 
 use super::elf::*;
-use super::error::{Result, fail, show};
+use super::error::{Error, Result, fail, show};
 use super::symbols::{GnuHash, SysvHash, Version};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::ffi::c_char;
 use core::ops::{Deref, Range};
 use core::slice;
 
@@ -48,8 +49,26 @@ pub struct TlsSegment {
     pub address: usize,
 }
 
+/// What debuggers and programs see of an object: `struct link_map` of glibc's link.h. A handle of `dlopen` points to it.
+#[repr(C)]
+pub struct LinkMap {
+    /// What to add to an address of the file.
+    pub base: usize,
+    /// The path.
+    pub name: *const c_char,
+    /// The dynamic section.
+    pub dynamic: *const Dyn,
+    /// The object loaded next, or null.
+    pub next: Cell<*const LinkMap>,
+    /// The one before, or null.
+    pub previous: Cell<*const LinkMap>,
+}
+
 /// One loaded object. Fields in cells change after it was made, under the registry's lock.
+#[repr(C)]
 pub struct Object {
+    /// The part that others know; first, as handles point here.
+    pub link: LinkMap,
     /// Path as opened; the program's is empty, as `dl_iterate_phdr` reports it. Ends in NUL.
     pub path: Vec<u8>,
     /// Names it is known by: DT_SONAME and the names it was asked for, without NUL.
@@ -117,6 +136,17 @@ pub struct Object {
     /// This library itself.
     pub is_self: bool,
 
+    /// DT_PLTGOT, or 0.
+    pub pltgot: usize,
+    /// It is to be bound before it runs: DF_BIND_NOW, DF_1_NOW.
+    pub bind_now: bool,
+    /// A program: `dlopen` refuses it.
+    pub pie: bool,
+
+    /// Who made it be loaded, for DT_RPATH.
+    pub loader: Cell<Option<ObjectRef>>,
+    /// Its own scope comes before the global one: RTLD_DEEPBIND.
+    pub deepbind: Cell<bool>,
     /// Direct dependencies.
     pub deps: RefCell<Vec<ObjectRef>>,
     /// What is searched after the global scope.
@@ -151,7 +181,9 @@ impl Deref for ObjectRef {
 
 impl ObjectRef {
     /// Takes an object to the heap for good.
-    pub fn new(object: Object) -> ObjectRef {
+    pub fn new(mut object: Object) -> ObjectRef {
+        object.link.name = object.path.as_ptr().cast();
+        object.link.dynamic = object.dynamic;
         ObjectRef(Box::into_raw(Box::new(object)))
     }
 
@@ -160,12 +192,12 @@ impl ObjectRef {
         self.0
     }
 
-    /// Frees the description.
+    /// The object behind a pointer from [`ObjectRef::as_ptr`].
     ///
     /// # Safety
-    /// No reference is used any more.
-    pub unsafe fn destroy(self) {
-        drop(Box::from_raw(self.0.cast_mut()));
+    /// It is one, and the object's description was not freed.
+    pub unsafe fn from_ptr(object: *const Object) -> ObjectRef {
+        ObjectRef(object)
     }
 }
 
@@ -221,6 +253,13 @@ impl Object {
             return Err(fail!("{}: nothing to load", show(&mapping.path)));
         }
         let mut object = Object {
+            link: LinkMap {
+                base,
+                name: core::ptr::null(),
+                dynamic: core::ptr::null(),
+                next: Cell::new(core::ptr::null()),
+                previous: Cell::new(core::ptr::null()),
+            },
             path: mapping.path,
             names: RefCell::new(Vec::new()),
             identity: mapping.identity,
@@ -255,6 +294,11 @@ impl Object {
             writable,
             symbolic: false,
             is_self: mapping.is_self,
+            pltgot: 0,
+            bind_now: false,
+            pie: false,
+            loader: Cell::new(None),
+            deepbind: Cell::new(false),
             deps: RefCell::new(Vec::new()),
             local_scope: Cell::new(&[]),
             tls_offset: Cell::new(0),
@@ -295,7 +339,7 @@ impl Object {
             }
         }
         if dynamic.1 < size_of::<Dyn>() {
-            return Err(fail!("{}: not dynamically linked", show(object.path_bytes())));
+            return Err(Error::new(object.shown(), "object file has no dynamic section", 0));
         }
         object.check(dynamic.0, dynamic.1, "dynamic section")?;
         if dynamic.0 % align_of::<Dyn>() != 0 {
@@ -366,7 +410,12 @@ impl Object {
         self.runpath = find(DT_RUNPATH).map(|offset| self.string(offset)).transpose()?;
         self.rpath = find(DT_RPATH).map(|offset| self.string(offset)).transpose()?;
         self.symbolic = find(DT_SYMBOLIC).is_some() || find(DT_FLAGS).unwrap_or(0) & DF_SYMBOLIC != 0;
-        self.permanent.set(find(DT_FLAGS_1).unwrap_or(0) & DF_1_NODELETE != 0);
+        self.pltgot = address(DT_PLTGOT).unwrap_or(0);
+        let flags_1 = find(DT_FLAGS_1).unwrap_or(0);
+        self.bind_now =
+            find(DT_BIND_NOW).is_some() || find(DT_FLAGS).unwrap_or(0) & DF_BIND_NOW != 0 || flags_1 & DF_1_NOW != 0;
+        self.pie = flags_1 & DF_1_PIE != 0;
+        self.permanent.set(flags_1 & DF_1_NODELETE != 0);
         Ok(())
     }
 
@@ -377,7 +426,7 @@ impl Object {
 
     /// A name for messages.
     pub fn shown(&self) -> alloc::borrow::Cow<'_, str> {
-        if self.path_bytes().is_empty() { "the program".into() } else { show(self.path_bytes()) }
+        if self.path_bytes().is_empty() { super::start::program_name() } else { show(self.path_bytes()) }
     }
 
     /// The error of a file whose `what` makes no sense.

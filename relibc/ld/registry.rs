@@ -124,7 +124,50 @@ pub struct Range {
 
 static RANGES: AtomicPtr<Vec<Range>> = AtomicPtr::new(core::ptr::null_mut());
 
-/// Rebuilds the table of ranges. The old table is left to readers that may still look at it: a
+/// The global scope, for those who hold no lock.
+static GLOBAL: AtomicPtr<Vec<ObjectRef>> = AtomicPtr::new(core::ptr::null_mut());
+/// Threads that look for a symbol without the lock.
+static READERS: AtomicUsize = AtomicUsize::new(0);
+
+/// Looks for symbols without the lock; while it lives no object is unmapped. No foreign code runs meanwhile.
+pub struct Reader(());
+
+/// Announces a reader.
+pub fn read() -> Reader {
+    READERS.fetch_add(1, Ordering::SeqCst);
+    Reader(())
+}
+
+impl Reader {
+    /// The global scope.
+    pub fn global(&self) -> &[ObjectRef] {
+        let list = GLOBAL.load(Ordering::SeqCst);
+        // SAFETY: published lists are never freed.
+        if list.is_null() { &[] } else { unsafe { &*list } }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        // In a child of fork the count has begun anew, which may have been inside a reader that a signal interrupted.
+        let _ = READERS.try_update(Ordering::SeqCst, Ordering::SeqCst, |count| count.checked_sub(1));
+    }
+}
+
+/// Waits until nobody reads lists that were published before.
+pub fn wait_for_readers() {
+    while READERS.load(Ordering::SeqCst) != 0 {
+        // SAFETY: takes nothing.
+        unsafe { crate::sys::sched_yield() };
+    }
+}
+
+/// In a child of fork: threads that were reading do not exist there.
+pub fn forget_readers() {
+    READERS.store(0, Ordering::SeqCst);
+}
+
+/// Rebuilds the table of ranges and the global scope for readers. The old ones are left to those that may still look at them: a
 /// few words for each `dlopen`.
 pub fn publish(held: &Held) {
     let mut ranges: Vec<Range> = held.with(|registry| {
@@ -135,6 +178,19 @@ pub fn publish(held: &Held) {
             .collect()
     });
     ranges.sort_unstable_by_key(|range| range.start);
+    held.with(|registry| {
+        let mut previous: Option<ObjectRef> = None;
+        for object in &registry.objects {
+            object.link.next.set(core::ptr::null());
+            object.link.previous.set(previous.map_or(core::ptr::null(), |previous| &raw const (*previous).link));
+            if let Some(previous) = previous {
+                previous.link.next.set(&raw const object.link);
+            }
+            previous = Some(*object);
+        }
+    });
+    let global = held.with(|registry| registry.global.clone());
+    GLOBAL.store(Box::into_raw(Box::new(global)), Ordering::Release);
     RANGES.store(Box::into_raw(Box::new(ranges)), Ordering::Release);
 }
 

@@ -2,38 +2,42 @@
 
 use super::elf::*;
 use super::entry::relr_apply;
-use super::error::{Result, fail, show};
+use super::error::{Error, Occasion, Result, fail, show};
 use super::object::ObjectRef;
-use super::registry::Held;
 use super::symbols::{self, Found, Name, Query};
-use super::{tls, tlsdesc};
+use super::{lazy, registry, tls, tlsdesc};
 use crate::sys;
 use core::ffi::{CStr, c_void};
 use core::ptr;
 
 /// What a symbol reference came to.
 #[derive(Clone, Copy)]
-enum Target {
+pub enum Target {
+    /// A definition.
     Found(Found),
     /// A weak reference to nothing: address 0.
     Nothing,
 }
 
-/// Applies all relocations of `object`, IRELATIVE ones last. `scope` replaces the registry's
-/// global scope when it is not empty.
+/// Applies all relocations of `object`, IRELATIVE ones last. With `lazy`, calls are left to [`lazy::bind`](super::lazy) where
+/// that is possible.
 ///
 /// # Errors
 /// An undefined symbol, a damaged table, no static TLS left.
 ///
 /// # Safety
 /// The object is mapped and not relocated yet, and no thread runs its code.
-pub unsafe fn relocate(held: &Held, object: ObjectRef, scope: &[ObjectRef]) -> Result<()> {
-    let text = object.phdrs.as_slice().iter().any(|phdr| phdr.p_type == PT_LOAD && phdr.p_flags & PF_W != 0);
-    if !text && !object.rela.as_slice().is_empty() {
+pub unsafe fn relocate(object: ObjectRef, lazy: bool) -> Result<()> {
+    let data = object.phdrs.as_slice().iter().any(|phdr| phdr.p_type == PT_LOAD && phdr.p_flags & PF_W != 0);
+    if !data && !object.rela.as_slice().is_empty() {
         return Err(fail!("{}: relocations in read-only memory are not supported", object.shown()));
     }
-    let global = if scope.is_empty() { held.with(|registry| registry.global.clone()) } else { scope.to_vec() };
-    let mut linker = Linker { held, object, global, last: (u32::MAX, false, Target::Nothing) };
+    let reader = registry::read();
+    let mut linker = Linker::new(object, reader.global());
+    let lazy = lazy && lazy::is_possible(&object);
+    if lazy {
+        lazy::prepare(object);
+    }
 
     if !object.is_self {
         check_relr(object)?;
@@ -42,18 +46,22 @@ pub unsafe fn relocate(held: &Held, object: ObjectRef, scope: &[ObjectRef]) -> R
     }
     for table in [object.rela, object.jmprel] {
         for rela in table.as_slice() {
+            if lazy && rela.kind() == R_JUMP_SLOT && linker.postpone(rela)? {
+                continue;
+            }
             if rela.kind() != R_IRELATIVE {
                 linker.apply(rela)?;
             }
         }
     }
+    drop(reader);
     object.relocated.set(true);
     for table in [object.rela, object.jmprel] {
         for rela in table.as_slice().iter().filter(|rela| rela.kind() == R_IRELATIVE) {
-            let place = linker.place(rela, 8)?;
+            let place = place(object, rela, 8)?;
             let resolver = object.base.wrapping_add_signed(rela.addend);
             object.check(resolver, 1, "IRELATIVE")?;
-            *place = call_resolver(resolver);
+            place.write_unaligned(call_resolver(resolver));
         }
     }
     Ok(())
@@ -118,26 +126,60 @@ pub unsafe fn address_of(found: &Found) -> usize {
     address
 }
 
-struct Linker<'a> {
-    held: &'a Held,
+/// The address that a reference stands for, as for [`address_of`].
+///
+/// # Safety
+/// As for [`address_of`].
+pub unsafe fn address_of_target(target: &Target) -> usize {
+    match target {
+        Target::Found(found) => address_of(found),
+        Target::Nothing => 0,
+    }
+}
+
+/// Finds what an object's references mean.
+pub struct Linker<'a> {
     object: ObjectRef,
-    global: alloc::vec::Vec<ObjectRef>,
+    global: &'a [ObjectRef],
     /// The last reference resolved: linkers sort relocations by symbol.
     last: (u32, bool, Target),
 }
 
-impl Linker<'_> {
-    /// The word to relocate.
-    fn place(&self, rela: &Rela, len: usize) -> Result<*mut usize> {
-        let place = self.object.base.wrapping_add(rela.offset);
-        if !self.object.may_write(place, len) {
-            return Err(self.object.damaged("relocation outside its writable segments"));
-        }
-        Ok(place as *mut usize)
+/// The word to relocate.
+fn place(object: ObjectRef, rela: &Rela, len: usize) -> Result<*mut usize> {
+    let place = object.base.wrapping_add(rela.offset);
+    if !object.may_write(place, len) {
+        return Err(object.damaged("relocation outside its writable segments"));
+    }
+    Ok(place as *mut usize)
+}
+
+impl<'a> Linker<'a> {
+    /// For the references of `object`, among the objects of the global scope.
+    pub fn new(object: ObjectRef, global: &'a [ObjectRef]) -> Linker<'a> {
+        Linker { object, global, last: (u32::MAX, false, Target::Nothing) }
     }
 
-    /// Finds what reference number `index` means.
-    fn resolve(&mut self, index: u32, call: bool) -> Result<Target> {
+    fn place(&self, rela: &Rela, len: usize) -> Result<*mut usize> {
+        place(self.object, rela, len)
+    }
+
+    /// Leaves a call to be bound later: its slot leads into the PLT. False if the slot will be read-only.
+    unsafe fn postpone(&self, rela: &Rela) -> Result<bool> {
+        let place = self.place(rela, 8)?;
+        let protected = self.object.relro.is_some_and(|(start, len)| (start..start + len).contains(&place.addr()));
+        if protected || !place.is_aligned() {
+            return Ok(false);
+        }
+        *place = (*place).wrapping_add(self.object.base);
+        Ok(true)
+    }
+
+    /// Finds what reference number `index` means; `call` says that it is called through the PLT.
+    ///
+    /// # Errors
+    /// Nobody defines it, and it is not weak.
+    pub fn resolve(&mut self, index: u32, call: bool) -> Result<Target> {
         if (self.last.0, self.last.1) == (index, call) {
             return Ok(self.last.2);
         }
@@ -163,10 +205,11 @@ impl Linker<'_> {
         let name = Name::new(text);
         let query = Query { name: &name, version: symbols::version_of_reference(&object, index), call };
         let own: &[ObjectRef] = &[object];
-        let first: &[ObjectRef] = if object.symbolic { own } else { &[] };
-        let found = symbols::lookup(first, &query, None)
-            .or_else(|| symbols::lookup(&self.global, &query, None))
-            .or_else(|| symbols::lookup(object.local_scope.get(), &query, None));
+        let local = object.local_scope.get();
+        let symbolic = if object.symbolic { own } else { &[] };
+        let deep = if object.deepbind.get() { local } else { &[] };
+        let found =
+            [symbolic, deep, self.global, local].into_iter().find_map(|scope| symbols::lookup(scope, &query, None));
         match found {
             Some(found) if found.binding() == STB_GNU_UNIQUE => Ok(Target::Found(self.unique(text, found))),
             Some(found) => Ok(Target::Found(found)),
@@ -177,7 +220,7 @@ impl Linker<'_> {
 
     /// The process-wide definition of a unique symbol: the first that anyone was bound to.
     fn unique(&self, text: &'static [u8], found: Found) -> Found {
-        self.held.with(|registry| {
+        registry::lock().with(|registry| {
             if let Some((_, first)) = registry.unique.iter().find(|(name, _)| *name == text) {
                 return *first;
             }
@@ -188,10 +231,7 @@ impl Linker<'_> {
     }
 
     unsafe fn address(&mut self, rela: &Rela, call: bool) -> Result<usize> {
-        match self.resolve(rela.symbol(), call)? {
-            Target::Found(found) => Ok(address_of(&found)),
-            Target::Nothing => Ok(0),
-        }
+        Ok(address_of_target(&self.resolve(rela.symbol(), call)?))
     }
 
     /// The thread-local variable a relocation means: its object and its offset in the block.
@@ -213,7 +253,7 @@ impl Linker<'_> {
     /// The distance from `%fs` down to an object's block.
     fn static_offset(&self, object: ObjectRef) -> Result<usize> {
         if object.tls_offset.get() == 0 && !tls::make_static(object) {
-            return Err(fail!("{}: cannot allocate memory in static TLS block", object.shown()));
+            return Err(Error::new(object.shown(), "cannot allocate memory in static TLS block", 0));
         }
         Ok(object.tls_offset.get())
     }
@@ -237,22 +277,21 @@ impl Linker<'_> {
                 let value = self.address(rela, false)?.wrapping_add(addend);
                 place.write_unaligned(value);
             }
-            R_GLOB_DAT => *place = self.address(rela, false)?,
-            R_JUMP_SLOT => *place = self.address(rela, true)?,
+            R_GLOB_DAT => place.write_unaligned(self.address(rela, false)?),
+            R_JUMP_SLOT => place.write_unaligned(self.address(rela, true)?),
             R_COPY => self.copy(rela)?,
             R_DTPMOD64 => {
-                *place = match self.thread_local(rela)? {
-                    Some((object, _)) => object.tls.map_or(0, |segment| segment.module),
-                    None => 0,
-                };
+                let module = self.thread_local(rela)?.and_then(|(object, _)| object.tls).map_or(0, |tls| tls.module);
+                place.write_unaligned(module);
             }
             R_DTPOFF64 => {
-                *place = self.thread_local(rela)?.map_or(0, |(_, value)| value).wrapping_add(addend);
+                let offset = self.thread_local(rela)?.map_or(0, |(_, value)| value);
+                place.write_unaligned(offset.wrapping_add(addend));
             }
             R_TPOFF64 => {
                 if let Some((object, value)) = self.thread_local(rela)? {
                     let offset = self.static_offset(object)?;
-                    *place = value.wrapping_add(addend).wrapping_sub(offset);
+                    place.write_unaligned(value.wrapping_add(addend).wrapping_sub(offset));
                 }
             }
             R_TLSDESC => {
@@ -269,8 +308,8 @@ impl Linker<'_> {
                         tlsdesc::dynamic(module, value.wrapping_add(addend))
                     }
                 };
-                *place = function;
-                *place.add(1) = argument;
+                place.write_unaligned(function);
+                place.wrapping_add(1).write_unaligned(argument);
             }
             other => return Err(fail!("{}: unsupported relocation type {other}", self.object.shown())),
         }
@@ -286,7 +325,7 @@ impl Linker<'_> {
         let name = Name::new(text);
         let version = symbols::version_of_reference(&object, rela.symbol());
         let query = Query { name: &name, version, call: false };
-        let found = symbols::lookup(&self.global, &query, Some(object));
+        let found = symbols::lookup(self.global, &query, Some(object));
         let Some(found) = found else {
             if symbol.st_info >> 4 == STB_WEAK {
                 return Ok(());
@@ -302,10 +341,12 @@ impl Linker<'_> {
     }
 }
 
-fn undefined(object: ObjectRef, name: &[u8], version: Option<&[u8]>) -> super::error::Error {
+/// The error of a reference to nothing.
+pub fn undefined(object: ObjectRef, name: &[u8], version: Option<&[u8]>) -> super::error::Error {
     let version = match version {
         Some(version) => alloc::format!(", version {}", show(version)),
         None => alloc::string::String::new(),
     };
-    fail!("{}: undefined symbol: {}{version}", object.shown(), show(name))
+    let what = alloc::format!("undefined symbol: {}{version}", show(name));
+    Error::new(object.shown(), what, 0).on(Occasion::Lookup)
 }

@@ -1,13 +1,15 @@
 //! Where libraries are looked for. ld.so(8).
 //!
-//! A name with a slash is a path. Otherwise: DT_RPATH (of an object without DT_RUNPATH),
-//! LD_LIBRARY_PATH, DT_RUNPATH, the default directories.
+//! A name with a slash is a path. Otherwise: DT_RPATH (if who asks has no DT_RUNPATH: its own, that of whoever made it be loaded
+//! and so on, and the program's, of those without DT_RUNPATH), LD_LIBRARY_PATH, DT_RUNPATH, the default directories.
 
-use super::error::{Result, fail, show};
+use super::error::{Error, Result, show};
+use super::header::{self, OTHER_CLASS, Verdict};
 use super::map::File;
-use super::object::Object;
-use crate::string::error_text;
+use super::object::{Object, ObjectRef};
+use super::registry::Held;
 use alloc::vec::Vec;
+use core::ffi::c_int;
 
 /// Searched last, in this order.
 const DEFAULT_DIRS: [&[u8]; 6] =
@@ -35,60 +37,102 @@ pub fn is_built_in(name: &[u8]) -> bool {
 /// Finds and opens the file for `name`, which `wanted_by` asks for.
 ///
 /// # Errors
-/// A sentence with the name, and why it could not be opened.
-pub fn open(name: &[u8], wanted_by: Option<&Object>, library_path: Option<&[u8]>) -> Result<File> {
-    if name.contains(&0) || name.is_empty() {
-        return Err(fail!("{}: invalid library name", show(name)));
-    }
+/// Nothing was found, or what was found is no library.
+pub fn open(name: &[u8], wanted_by: Option<ObjectRef>, held: &Held) -> Result<File> {
     if name.contains(&b'/') {
-        return File::open(with_nul(name)).map_err(|errno| cannot_open(name, errno));
+        let path = expand(name, &wanted_by.map(|object| origin_of(&object)).unwrap_or_default());
+        let mut search = Search { name, errno: libc::ENOENT, other_class: false };
+        return match search.attempt(with_nul(&path))? {
+            Some(file) => Ok(file),
+            None => Err(search.failed()),
+        };
     }
-    let mut first_errno = libc::ENOENT;
-    let mut attempt = |dir: &[u8]| -> Option<File> {
-        let mut path = Vec::with_capacity(dir.len() + name.len() + 2);
-        path.extend_from_slice(if dir.is_empty() { b"." } else { dir });
-        path.push(b'/');
-        path.extend_from_slice(name);
-        path.push(0);
-        match File::open(path) {
-            Ok(file) => Some(file),
-            Err(errno) => {
-                if first_errno == libc::ENOENT && errno != libc::ENOTDIR {
-                    first_errno = errno;
-                }
-                None
+    let mut lists: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    let (library_path, program) =
+        held.with(|registry| (registry.library_path.clone(), registry.objects.first().copied()));
+    let runpath = wanted_by.and_then(|object| object.runpath.map(|path| (path.to_vec(), origin_of(&object))));
+    if runpath.is_none() {
+        // DT_RPATH of who asks, of who made it be loaded, and so on, and of the program.
+        let chain = core::iter::successors(wanted_by, |object| object.loader.get());
+        let mut met = Vec::new();
+        for object in chain.chain(program) {
+            if met.contains(&object) {
+                continue;
+            }
+            met.push(object);
+            if let Some(rpath) = object.rpath.filter(|_| object.runpath.is_none()) {
+                lists.push((rpath.to_vec(), origin_of(&object)));
             }
         }
-    };
-    let mut lists: Vec<(&[u8], &[u8])> = Vec::new();
-    let origin = wanted_by.map(origin_of).unwrap_or_default();
-    if let Some(object) = wanted_by
-        && object.runpath.is_none()
-        && let Some(rpath) = object.rpath
-    {
-        lists.push((rpath, &origin));
     }
-    if let Some(path) = library_path {
-        lists.push((path, b""));
-    }
-    if let Some(runpath) = wanted_by.and_then(|object| object.runpath) {
-        lists.push((runpath, &origin));
-    }
-    for (list, origin) in lists {
+    lists.extend(library_path.map(|path| (path, Vec::new())));
+    lists.extend(runpath);
+    let mut search = Search { name, errno: libc::ENOENT, other_class: false };
+    for (list, origin) in &lists {
         for dir in list.split(|&byte| byte == b':' || byte == b';') {
-            if let Some(file) = attempt(&expand(dir, origin)) {
+            if let Some(file) = search.in_dir(&expand(dir, origin))? {
                 return Ok(file);
             }
         }
     }
-    if let Some(file) = DEFAULT_DIRS.iter().find_map(|dir| attempt(dir)) {
-        return Ok(file);
+    for dir in DEFAULT_DIRS {
+        if let Some(file) = search.in_dir(dir)? {
+            return Ok(file);
+        }
     }
-    Err(cannot_open(name, first_errno))
+    Err(search.failed())
 }
 
-fn cannot_open(name: &[u8], errno: i32) -> super::error::Error {
-    fail!("{}: cannot open shared object file: {}", show(name), error_text(errno))
+/// A search for one name.
+struct Search<'a> {
+    name: &'a [u8],
+    /// Why the most telling attempt failed.
+    errno: c_int,
+    /// A 32-bit library of that name exists.
+    other_class: bool,
+}
+
+impl Search<'_> {
+    fn in_dir(&mut self, dir: &[u8]) -> Result<Option<File>> {
+        let mut path = Vec::with_capacity(dir.len() + self.name.len() + 2);
+        path.extend_from_slice(if dir.is_empty() { b"." } else { dir });
+        path.push(b'/');
+        path.extend_from_slice(self.name);
+        path.push(0);
+        self.attempt(path)
+    }
+
+    /// Opens a path. What is there and no library at all ends the search.
+    fn attempt(&mut self, path: Vec<u8>) -> Result<Option<File>> {
+        let file = match File::open(path.clone()) {
+            Ok(file) => file,
+            Err(libc::EISDIR) => {
+                let path = path.strip_suffix(&[0]).unwrap_or(&path);
+                return Err(Error::new(show(path), "cannot read file data", libc::EISDIR));
+            }
+            Err(errno) => {
+                if self.errno == libc::ENOENT && errno != libc::ENOTDIR {
+                    self.errno = errno;
+                }
+                return Ok(None);
+            }
+        };
+        match header::read(&file)? {
+            Verdict::Good(_) => Ok(Some(file)),
+            Verdict::OtherClass => {
+                self.other_class = true;
+                Ok(None)
+            }
+            Verdict::OtherMachine => Ok(None),
+        }
+    }
+
+    fn failed(&self) -> Error {
+        if self.other_class {
+            return Error::new(show(self.name), OTHER_CLASS, 0);
+        }
+        Error::new(show(self.name), "cannot open shared object file", self.errno)
+    }
 }
 
 fn with_nul(name: &[u8]) -> Vec<u8> {
@@ -98,7 +142,7 @@ fn with_nul(name: &[u8]) -> Vec<u8> {
 }
 
 /// The directory an object was loaded from.
-fn origin_of(object: &Object) -> Vec<u8> {
+pub fn origin_of(object: &Object) -> Vec<u8> {
     let mut path = object.path_bytes().to_vec();
     if path.is_empty() {
         path = super::start::program_path();

@@ -1,11 +1,11 @@
 //! From the kernel's stack to the program's entry point.
 
 use super::elf::*;
-use super::error::{Result, fail, show};
+use super::error::{Error, Occasion, Result, fail, show};
 use super::map::{self, File};
 use super::object::{Mapping, Object, ObjectRef};
 use super::registry::{self, Held};
-use super::{entry, init, load, relocate, tls};
+use super::{entry, init, lazy, load, relocate, tls, version};
 use crate::thread::Thread;
 use crate::{auxv, pthread, runtime, sys};
 use alloc::vec::Vec;
@@ -44,14 +44,35 @@ pub unsafe fn run(stack: *mut usize, base: usize) -> usize {
             entry
         }
         Err(error) => {
-            let name = match layout.argc {
-                0 => "ld.so".into(),
-                _ => show(CStr::from_ptr(*layout.argv).to_bytes()),
-            };
-            runtime::print(&alloc::format!("{name}: error while loading shared libraries: {}\n", error.0));
-            sys::exit_process(127)
+            drop(held);
+            fatal(&error)
         }
     }
+}
+
+/// The program's name for messages: `argv[0]`.
+pub fn program_name() -> alloc::borrow::Cow<'static, str> {
+    let (argc, argv, _) = auxv::arguments();
+    if argc == 0 || argv.is_null() {
+        return "<program name unknown>".into();
+    }
+    // SAFETY: the arguments live as long as the process.
+    match unsafe { *argv } {
+        name if name.is_null() => "<program name unknown>".into(),
+        name => show(unsafe { CStr::from_ptr(name) }.to_bytes()),
+    }
+}
+
+/// Prints why the program cannot start or go on, and ends it as glibc does.
+pub fn fatal(error: &Error) -> ! {
+    let name = program_name();
+    let (occasion, status) = match error.occasion {
+        Occasion::Load => ("error while loading shared libraries: ", 127),
+        Occasion::Lookup => ("symbol lookup error: ", 127),
+        Occasion::Version => ("", 1),
+    };
+    runtime::print(&alloc::format!("{name}: {occasion}{}\n", error.text()));
+    sys::exit_process(status)
 }
 
 /// The kernel's block on the initial stack.
@@ -128,15 +149,22 @@ unsafe fn load_all(held: &Held, stack: *mut usize, layout: &mut Layout, base: us
     let mut roots = Vec::from([program]);
     let secure = auxv::get(libc::AT_SECURE).unwrap_or(0) != 0;
     if !secure {
+        if layout.env(b"LD_BIND_NOW").is_some_and(|value| !value.is_empty()) {
+            lazy::bind_now();
+        }
         let path = layout.env(b"LD_LIBRARY_PATH").filter(|path| !path.is_empty());
-        held.with(|registry| registry.library_path = path.map(<[u8]>::to_vec));
+        if let Some(path) = path {
+            // What the command line says comes before the environment.
+            held.with(|registry| _ = registry.library_path.get_or_insert_with(|| path.to_vec()));
+        }
         if let Some(list) = layout.env(b"LD_PRELOAD") {
             for name in list.split(|byte| b": ".contains(byte)).filter(|name| !name.is_empty()) {
                 match load::preload(held, name) {
                     Ok(object) => roots.push(object),
                     Err(error) => runtime::print(&alloc::format!(
-                        "ld.so: object from LD_PRELOAD cannot be preloaded, ignored: {}\n",
-                        error.0
+                        "ERROR: ld.so: object '{}' from LD_PRELOAD cannot be preloaded ({}): ignored.\n",
+                        show(name),
+                        error.what
                     )),
                 }
             }
@@ -154,14 +182,17 @@ unsafe fn load_all(held: &Held, stack: *mut usize, layout: &mut Layout, base: us
     load::make_global(held, &scope);
     registry::publish(held);
 
+    for object in &scope {
+        version::check(held, *object)?;
+    }
     tls::lay_out(&scope)?;
     main_thread()?;
     sys::late_init();
 
     // Dependencies first, the program last: its copy relocations read finished variables.
-    relocate::relocate(held, itself, &[])?;
+    relocate::relocate(itself, false)?;
     for object in scope.iter().rev().filter(|object| !object.relocated.get()) {
-        relocate::relocate(held, *object, &[])?;
+        relocate::relocate(*object, true)?;
     }
     crate::start::set_globals();
     for object in &scope {
@@ -264,7 +295,7 @@ unsafe fn load_program(held: &Held, stack: *mut usize, layout: &mut Layout) -> R
         *layout.argv = name;
     }
     let file = File::open(path.clone())
-        .map_err(|errno| fail!("{}: {}", show(&path[..path.len() - 1]), crate::string::error_text(errno)))?;
+        .map_err(|errno| Error::new(show(&path[..path.len() - 1]), "cannot open shared object file", errno))?;
     let mut object = map::map(file, true)?;
     layout.set_auxv(libc::AT_ENTRY, object.entry);
     layout.set_auxv(libc::AT_PHDR, object.phdrs.as_slice().as_ptr().addr());

@@ -9,8 +9,10 @@ use super::object::{Object, ObjectRef};
 pub struct Version {
     /// Its text.
     pub name: &'static [u8],
-    /// Defined (rather than needed) by the object.
-    pub defined: bool,
+    /// Who defines it, or empty: the object itself.
+    pub file: &'static [u8],
+    /// It need not exist: VER_FLG_WEAK.
+    pub weak: bool,
 }
 
 /// DT_GNU_HASH.
@@ -85,7 +87,7 @@ impl GnuHash {
                     return None;
                 }
                 chain = chain.add(1);
-                index += 1;
+                index = index.wrapping_add(1);
             }
         }
         None
@@ -95,6 +97,8 @@ impl GnuHash {
     pub fn for_each(&self, mut each: impl FnMut(u32)) {
         // SAFETY: as in `find`.
         unsafe {
+            // Every entry is in one chain; buckets that share their chains must not make this quadratic.
+            let mut left = (self.chains_end.addr() - self.chains.addr()) / 4;
             for bucket in 0..self.bucket_count as usize {
                 let mut index = *self.buckets.add(bucket);
                 if index < self.offset {
@@ -103,11 +107,15 @@ impl GnuHash {
                 let mut chain = self.chains.wrapping_add((index - self.offset) as usize);
                 while chain < self.chains_end && chain >= self.chains {
                     each(index);
+                    left -= 1;
+                    if left == 0 {
+                        return;
+                    }
                     if *chain & 1 != 0 {
                         break;
                     }
                     chain = chain.add(1);
-                    index += 1;
+                    index = index.wrapping_add(1);
                 }
             }
         }
@@ -242,6 +250,7 @@ pub struct Query<'a> {
 }
 
 const VERSION_HIDDEN: u16 = 0x8000;
+const VER_FLG_WEAK: u16 = 2;
 
 /// Looks for a definition in one object.
 pub fn lookup_in(object: ObjectRef, query: &Query) -> Option<Found> {
@@ -323,6 +332,8 @@ pub fn read_versions(
     defined: Option<(usize, usize)>,
     needed: Option<(usize, usize)>,
 ) -> Result<alloc::vec::Vec<Option<Version>>> {
+    // Indexes have 15 bits; more records than twice that are a trick to keep us busy.
+    let mut records = 1u32 << 16;
     let mut versions = alloc::vec::Vec::new();
     let mut put = |index: u16, version: Version| {
         let index = (index & !VERSION_HIDDEN) as usize;
@@ -344,8 +355,9 @@ pub fn read_versions(
     // Elf64_Verdef: version, flags, ndx, cnt (u16), hash, aux, next (u32); Verdaux: name, next.
     if let Some((mut at, count)) = defined {
         for _ in 0..count {
+            records = records.checked_sub(1).ok_or_else(|| object.damaged("version record"))?;
             let name = object.string(read32(at + read32(at + 12)?)?)?;
-            put(read16(at + 4)?, Version { name, defined: true });
+            put(read16(at + 4)?, Version { name, file: b"", weak: false });
             match read32(at + 16)? {
                 0 => break,
                 next => at += next,
@@ -356,10 +368,14 @@ pub fn read_versions(
     // (u16), name, next (u32).
     if let Some((mut at, count)) = needed {
         for _ in 0..count {
+            records = records.checked_sub(1).ok_or_else(|| object.damaged("version record"))?;
             let mut aux = at + read32(at + 8)?;
+            let file = object.string(read32(at + 4)?)?;
             for _ in 0..read16(at + 2)? {
+                records = records.checked_sub(1).ok_or_else(|| object.damaged("version record"))?;
                 let name = object.string(read32(aux + 8)?)?;
-                put(read16(aux + 6)?, Version { name, defined: false });
+                let weak = read16(aux + 4)? & VER_FLG_WEAK != 0;
+                put(read16(aux + 6)?, Version { name, file, weak });
                 match read32(aux + 12)? {
                     0 => break,
                     next => aux += next,

@@ -46,6 +46,7 @@ c_api! {
         heap::fork_done();
         if raw == 0 {
             list::fork_child(thread);
+            registry::forget_readers();
             crate::stdio::file::fork_child(&streams);
         } else {
             list::fork_parent();
