@@ -89,7 +89,7 @@ unsafe fn find_symbol(
     version: Option<&'static [u8]>,
 ) -> Result<*mut c_void> {
     let name = Name::new(text);
-    let query = Query { name: &name, version, call: false };
+    let query = Query { name: &name, version, call: false, exact: version.is_some() };
     let held = registry::lock();
     let program = held.with(|registry| registry.objects.first().copied());
     let me = registry::find(caller);

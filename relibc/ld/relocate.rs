@@ -203,7 +203,7 @@ impl<'a> Linker<'a> {
         // SAFETY: the string table ends in NUL.
         let text = unsafe { CStr::from_ptr(object.name_at(symbol).cast()) }.to_bytes();
         let name = Name::new(text);
-        let query = Query { name: &name, version: symbols::version_of_reference(&object, index), call };
+        let query = Query { name: &name, version: symbols::version_of_reference(&object, index), call, exact: false };
         let own: &[ObjectRef] = &[object];
         let local = object.local_scope.get();
         let symbolic = if object.symbolic { own } else { &[] };
@@ -324,7 +324,7 @@ impl<'a> Linker<'a> {
         let text = CStr::from_ptr(object.name_at(symbol).cast()).to_bytes();
         let name = Name::new(text);
         let version = symbols::version_of_reference(&object, rela.symbol());
-        let query = Query { name: &name, version, call: false };
+        let query = Query { name: &name, version, call: false, exact: false };
         let found = symbols::lookup(self.global, &query, Some(object));
         let Some(found) = found else {
             if symbol.st_info >> 4 == STB_WEAK {

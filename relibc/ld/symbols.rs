@@ -247,6 +247,8 @@ pub struct Query<'a> {
     pub version: Option<&'static [u8]>,
     /// A call through the PLT: a program's own PLT entry is no definition then.
     pub call: bool,
+    /// A definition without a version does not serve: dlvsym(3).
+    pub exact: bool,
 }
 
 const VERSION_HIDDEN: u16 = 0x8000;
@@ -270,7 +272,7 @@ pub fn lookup_in(object: ObjectRef, query: &Query) -> Option<Found> {
         if !unsafe { query.name.is(object.name_at(symbol)) } {
             return None;
         }
-        version_matches(&object, index, query.version).then_some(Found { object, symbol })
+        version_matches(&object, index, query).then_some(Found { object, symbol })
     };
     if let Some(table) = &object.gnu_hash {
         table.find(query.name.gnu, accept)
@@ -281,7 +283,7 @@ pub fn lookup_in(object: ObjectRef, query: &Query) -> Option<Found> {
     }
 }
 
-fn version_matches(object: &Object, index: u32, wanted: Option<&[u8]>) -> bool {
+fn version_matches(object: &Object, index: u32, query: &Query) -> bool {
     // relibc has one definition per name, whatever version asks for it.
     if object.versym.is_null() || object.is_self {
         return true;
@@ -293,10 +295,10 @@ fn version_matches(object: &Object, index: u32, wanted: Option<&[u8]>) -> bool {
     // SAFETY: inside the mapping.
     let entry = unsafe { at.read_unaligned() };
     let number = (entry & !VERSION_HIDDEN) as usize;
-    match wanted {
+    match query.version {
         None => entry & VERSION_HIDDEN == 0,
         // 0 is local to the object, 1 is global without a version.
-        Some(_) if number < 2 => number == 1,
+        Some(_) if number < 2 => number == 1 && !query.exact,
         Some(wanted) => match object.versions.get(number) {
             Some(Some(version)) => version.name == wanted,
             _ => false,
