@@ -77,9 +77,9 @@ fn main() {
     unsafe {
         let fd = open(zero.as_ptr(), O_RDONLY);
         println!("read {} {}", __read_chk(fd, at.cast(), 8, 64), __read_chk(fd, at.cast(), 64, 64));
-        dies("read", || drop(__read_chk(fd, at.cast(), 65, 64)));
+        dies("read", || _ = __read_chk(fd, at.cast(), 65, 64));
         println!("pread {} {}", __pread_chk(fd, at.cast(), 8, 0, 64), __pread64_chk(fd, at.cast(), 8, 0, 64));
-        dies("pread", || drop(__pread_chk(fd, at.cast(), 65, 0, 64)));
+        dies("pread", || _ = __pread_chk(fd, at.cast(), 65, 0, 64));
         let mut fds = [pollfd { fd, events: POLLIN, revents: 0 }; 2];
         let now = timespec { tv_sec: 0, tv_nsec: 0 };
         println!(
@@ -87,19 +87,19 @@ fn main() {
             __poll_chk(fds.as_mut_ptr(), 2, 0, 16),
             __ppoll_chk(fds.as_mut_ptr(), 2, &now, null(), 16)
         );
-        dies("poll", || drop(__poll_chk(fds.as_mut_ptr(), 2, 0, 15)));
-        dies("ppoll", || drop(__ppoll_chk(fds.as_mut_ptr(), 2, &now, null(), 15)));
+        dies("poll", || _ = __poll_chk(fds.as_mut_ptr(), 2, 0, 15));
+        dies("ppoll", || _ = __ppoll_chk(fds.as_mut_ptr(), 2, &now, null(), 15));
         let mut path = [0; 4096];
         let found = __realpath_chk(c"/dev/../dev/zero".as_ptr(), path.as_mut_ptr(), 4096);
         println!("realpath {:?}", CStr::from_ptr(found));
-        dies("realpath", || drop(__realpath_chk(zero.as_ptr(), path.as_mut_ptr(), 4095)));
+        dies("realpath", || _ = __realpath_chk(zero.as_ptr(), path.as_mut_ptr(), 4095));
         bytes.fill(1);
         __explicit_bzero_chk(at.cast(), 8, 64);
         println!("bzero {:?}", &bytes[6..10]);
         dies("bzero", || __explicit_bzero_chk(at.cast(), 65, 64));
         println!("fdelt {} {}", __fdelt_chk(0), __fdelt_chk(1023));
-        dies("fdelt", || drop(__fdelt_chk(1024)));
-        dies("fdelt below", || drop(__fdelt_chk(-1)));
+        dies("fdelt", || _ = __fdelt_chk(1024));
+        dies("fdelt below", || _ = __fdelt_chk(-1));
         println!("memcpy {}", __memcpy_chk(at.cast(), text.as_ptr().cast(), 5, 64) == at.cast());
         println!("memmove {}", __memmove_chk(at.cast(), text.as_ptr().cast(), 5, 64) == at.cast());
         println!("mempcpy {}", __mempcpy_chk(at.cast(), text.as_ptr().cast(), 5, 64) == at.add(5).cast());
@@ -109,15 +109,15 @@ fn main() {
         println!("strncat {:?}", CStr::from_ptr(__strncat_chk(at.cast(), text.as_ptr(), 2, 11)));
         println!("strncpy {:?}", CStr::from_ptr(__strncpy_chk(at.cast(), text.as_ptr(), 6, 64)));
         println!("stpcpy {}", __stpcpy_chk(at.cast(), text.as_ptr(), 5).offset_from(at.cast()));
-        dies("memcpy", || drop(__memcpy_chk(at.cast(), text.as_ptr().cast(), 5, 4)));
-        dies("memmove", || drop(__memmove_chk(at.cast(), text.as_ptr().cast(), 5, 4)));
-        dies("mempcpy", || drop(__mempcpy_chk(at.cast(), text.as_ptr().cast(), 5, 4)));
-        dies("memset", || drop(__memset_chk(at.cast(), 1, 5, 4)));
-        dies("strcpy", || drop(__strcpy_chk(at.cast(), text.as_ptr(), 4)));
-        dies("strcat", || drop(__strcat_chk(at.cast(), text.as_ptr(), 8)));
-        dies("strncat", || drop(__strncat_chk(at.cast(), text.as_ptr(), 4, 8)));
-        dies("strncpy", || drop(__strncpy_chk(at.cast(), text.as_ptr(), 6, 5)));
-        dies("stpcpy", || drop(__stpcpy_chk(at.cast(), text.as_ptr(), 4)));
+        dies("memcpy", || _ = __memcpy_chk(at.cast(), text.as_ptr().cast(), 5, 4));
+        dies("memmove", || _ = __memmove_chk(at.cast(), text.as_ptr().cast(), 5, 4));
+        dies("mempcpy", || _ = __mempcpy_chk(at.cast(), text.as_ptr().cast(), 5, 4));
+        dies("memset", || _ = __memset_chk(at.cast(), 1, 5, 4));
+        dies("strcpy", || _ = __strcpy_chk(at.cast(), text.as_ptr(), 4));
+        dies("strcat", || _ = __strcat_chk(at.cast(), text.as_ptr(), 8));
+        dies("strncat", || _ = __strncat_chk(at.cast(), text.as_ptr(), 4, 8));
+        dies("strncpy", || _ = __strncpy_chk(at.cast(), text.as_ptr(), 6, 5));
+        dies("stpcpy", || _ = __stpcpy_chk(at.cast(), text.as_ptr(), 4));
         dies("stack", || __stack_chk_fail());
         dies("assert", || __assert_fail(c"x > 0".as_ptr(), c"file.c".as_ptr(), 7, c"main".as_ptr()));
         dies("assert without function", || __assert_fail(c"x".as_ptr(), c"f.c".as_ptr(), 8, null()));

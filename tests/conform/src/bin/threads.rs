@@ -172,24 +172,24 @@ extern "C-unwind" fn wait(kind: *mut c_void) -> *mut c_void {
         let mut mutex = PTHREAD_MUTEX_INITIALIZER;
         let mut cond = PTHREAD_COND_INITIALIZER;
         match kind.addr() {
-            0 => drop(read(PIPE.load(SeqCst), (&raw mut byte).cast(), 1)),
-            1 => drop(nanosleep(&hour, null_mut())),
-            2 => drop(sem_wait(&mut sem)),
+            0 => _ = read(PIPE.load(SeqCst), (&raw mut byte).cast(), 1),
+            1 => _ = nanosleep(&hour, null_mut()),
+            2 => _ = sem_wait(&mut sem),
             3 => {
                 pthread_mutex_lock(&mut mutex);
                 loop {
                     pthread_cond_wait(&mut cond, &mut mutex);
                 }
             }
-            4 => drop(poll(&mut poll_fd, 1, -1)),
-            5 => drop(sigsuspend(&set)),
+            4 => _ = poll(&mut poll_fd, 1, -1),
+            5 => _ = sigsuspend(&set),
             6 => {
                 sigaddset(&mut set, SIGUSR2);
                 let mut got = 0;
                 sigwait(&set, &mut got);
             }
-            7 => drop(select(0, null_mut(), null_mut(), null_mut(), null_mut())),
-            8 => drop(pause()),
+            7 => _ = select(0, null_mut(), null_mut(), null_mut(), null_mut()),
+            8 => _ = pause(),
             9 => loop {
                 pthread_testcancel();
                 std::hint::spin_loop();
