@@ -216,7 +216,10 @@ c_api! {
 
     /// pthread_attr_setinheritsched(3).
     fn pthread_attr_setinheritsched(to: *mut pthread_attr_t, inherit: c_int) -> c_int {
-        attr_mut(to).set(EXPLICIT_SCHED, inherit != 0);
+        if inherit != libc::PTHREAD_INHERIT_SCHED && inherit != libc::PTHREAD_EXPLICIT_SCHED {
+            return libc::EINVAL;
+        }
+        attr_mut(to).set(EXPLICIT_SCHED, inherit == libc::PTHREAD_EXPLICIT_SCHED);
         0
     }
 

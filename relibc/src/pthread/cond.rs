@@ -141,6 +141,9 @@ c_api! {
         clock: clockid_t,
         deadline: *const timespec,
     ) -> c_int {
+        if clock != libc::CLOCK_REALTIME && clock != libc::CLOCK_MONOTONIC {
+            return libc::EINVAL;
+        }
         cond(on).wait(Mutex::from(mutex), clock, deadline)
     }
 

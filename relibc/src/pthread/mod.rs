@@ -19,5 +19,6 @@ pub mod once;
 pub mod robust;
 pub mod rwlock;
 pub mod sem;
+pub mod spin;
 pub mod stack;
 pub mod unwind;

@@ -90,6 +90,9 @@ c_api! {
 
     /// sem_clockwait(3).
     fn sem_clockwait(at: *mut sem_t, clock: clockid_t, deadline: *const timespec) -> c_int {
+        if clock != libc::CLOCK_REALTIME && clock != libc::CLOCK_MONOTONIC {
+            return errno::fail(libc::EINVAL);
+        }
         sem(at).wait(clock, deadline)
     }
 
