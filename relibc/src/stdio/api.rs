@@ -88,6 +88,9 @@ unsafe fn put(file: &mut File, byte: c_int) -> c_int {
 
 unsafe fn print(file: *mut File, text: *const c_char, arguments: *mut VaList) -> c_int {
     with(file, |file| {
+        if file.orient(-1) > 0 {
+            return END;
+        }
         if file.flags & UNBUFFERED == 0 {
             return format(file, text, arguments);
         }
@@ -124,12 +127,15 @@ c_api! {
             errno::set(libc::EINVAL);
             return ptr::null_mut();
         };
-        if path.is_null() {
-            errno::set(libc::EBADF);
-            return ptr::null_mut();
-        }
         let reopened = with(file, |file| {
             file.flush();
+            if path.is_null() && file.fd < 0 {
+                errno::set(libc::EBADF);
+                return false;
+            }
+            // Without a path: the same file once more, which may be opened for other uses.
+            let same = alloc::format!("/proc/self/fd/{}\0", file.fd);
+            let path = if path.is_null() { same.as_ptr().cast() } else { path };
             release_buffer(file);
             if file.backend.is_some() {
                 file.raw_close();
@@ -149,6 +155,7 @@ c_api! {
             }
             file.flags &= !(NO_READS | NO_WRITES | APPEND | EOF | ERROR | LINE | UNBUFFERED | USER_BUF);
             file.flags |= flags;
+            file.disorient();
             true
         });
         if reopened { file } else { ptr::null_mut() }
@@ -205,7 +212,8 @@ c_api! {
         if len == 0 {
             return 0;
         }
-        with(file, |file| file.write(core::slice::from_raw_parts(from.cast(), len))) / size
+        let bytes = core::slice::from_raw_parts(from.cast(), len);
+        with(file, |file| if file.orient(-1) < 0 { file.write(bytes) } else { 0 }) / size
     }
 
     /// fread(3).
@@ -233,14 +241,14 @@ c_api! {
     /// fputs(3).
     fn fputs(text: *const c_char, file: *mut File) -> c_int {
         let bytes = string::bytes(text);
-        if with(file, |file| file.put(bytes)) { 1 } else { END }
+        if with(file, |file| file.orient(-1) < 0 && file.put(bytes)) { 1 } else { END }
     }
 
     /// puts(3).
     fn puts(text: *const c_char) -> c_int {
         with(file::stdout, |file| {
             let bytes = string::bytes(text);
-            if file.put(bytes) && file.put(b"\n") { bytes.len() as c_int + 1 } else { END }
+            if file.orient(-1) < 0 && file.put(bytes) && file.put(b"\n") { bytes.len() as c_int + 1 } else { END }
         })
     }
 

@@ -93,6 +93,11 @@ impl File {
         }
     }
 
+    /// Takes the stream's orientation from it.
+    pub(super) fn disorient(&mut self) {
+        self.orientation = 0;
+    }
+
     /// Gives the stream an orientation, by a number's sign, if it has none; what it has then.
     pub(super) fn orient(&mut self, mode: c_int) -> c_int {
         if self.orientation == 0 {

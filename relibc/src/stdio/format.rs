@@ -1,11 +1,13 @@
-//! The `printf` language. printf(3), C11 7.21.6.1.
+//! The `printf` language. printf(3), C11 7.21.6.1, and `%b` and `%B` of C23.
 //!
-//! Wide characters are written in UTF-8.
+//! Wide characters are written in the current locale's charset.
 
 use super::float::{self, Float, Style};
 use crate::errno;
+use crate::locale;
 use crate::string;
 use crate::va::VaList;
+use crate::wide;
 use alloc::vec::Vec;
 use core::ffi::{c_char, c_int};
 
@@ -15,16 +17,18 @@ pub trait Sink {
     fn put(&mut self, bytes: &[u8]) -> bool;
 }
 
+/// A width or a precision.
 #[derive(Clone, Copy, PartialEq)]
-enum Amount {
+pub(super) enum Amount {
     None,
     Given(c_int),
     Next,
     Position(usize),
 }
 
+/// The type of an argument, by its length modifier.
 #[derive(Clone, Copy, PartialEq)]
-enum Length {
+pub(super) enum Length {
     Char,
     Short,
     Int,
@@ -32,18 +36,19 @@ enum Length {
     LongDouble,
 }
 
+/// A conversion specification.
 #[derive(Clone, Copy)]
-struct Spec {
-    position: Option<usize>,
+pub(super) struct Spec {
+    pub(super) position: Option<usize>,
     left: bool,
     plus: bool,
     space: bool,
     alternate: bool,
     zero: bool,
-    width: Amount,
-    precision: Amount,
-    length: Length,
-    conversion: u8,
+    pub(super) width: Amount,
+    pub(super) precision: Amount,
+    pub(super) length: Length,
+    pub(super) conversion: u8,
 }
 
 #[derive(Clone, Copy)]
@@ -92,7 +97,7 @@ fn amount(text: &[u8], at: &mut usize) -> Result<Amount, c_int> {
 }
 
 /// Reads a conversion specification; `at` is behind the `%`.
-fn parse(text: &[u8], at: &mut usize) -> Result<Spec, c_int> {
+pub(super) fn parse(text: &[u8], at: &mut usize) -> Result<Spec, c_int> {
     let mut spec = Spec {
         position: None,
         left: false,
@@ -174,7 +179,7 @@ impl Spec {
     /// The argument it takes.
     fn class(&self) -> Option<Class> {
         match self.conversion {
-            b'd' | b'i' | b'o' | b'u' | b'x' | b'X' | b'c' | b's' | b'p' | b'n' => Some(Class::Word),
+            b'd' | b'i' | b'o' | b'u' | b'x' | b'X' | b'b' | b'B' | b'c' | b's' | b'p' | b'n' => Some(Class::Word),
             b'a' | b'A' | b'e' | b'E' | b'f' | b'F' | b'g' | b'G' => {
                 Some(if self.length == Length::LongDouble { Class::LongDouble } else { Class::Double })
             }
@@ -353,6 +358,7 @@ fn integer(out: &mut Output, spec: &mut Spec, width: usize, precision: Option<us
     };
     let base = match spec.conversion {
         b'o' => 8,
+        b'b' | b'B' => 2,
         b'x' | b'X' | b'p' => 16,
         _ => 10,
     };
@@ -375,6 +381,8 @@ fn integer(out: &mut Output, spec: &mut Spec, width: usize, precision: Option<us
         b'd' | b'i' => sign(spec, negative),
         b'x' if spec.alternate && value != 0 => b"0x",
         b'X' if spec.alternate && value != 0 => b"0X",
+        b'b' if spec.alternate && value != 0 => b"0b",
+        b'B' if spec.alternate && value != 0 => b"0B",
         b'p' if spec.plus => b"+0x",
         b'p' if spec.space => b" 0x",
         b'p' => b"0x",
@@ -404,9 +412,9 @@ fn real(out: &mut Output, spec: &mut Spec, width: usize, precision: Option<usize
 }
 
 fn encode(wide: u32, to: &mut Vec<u8>) -> Result<(), c_int> {
-    let mut buffer = [0; 4];
-    let character = char::from_u32(wide).ok_or(libc::EILSEQ)?;
-    to.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
+    let mut buffer = [0; 6];
+    let len = wide::encode(locale::current().charset(), wide, &mut buffer).ok_or(libc::EILSEQ)?;
+    to.extend_from_slice(&buffer[..len]);
     Ok(())
 }
 
@@ -498,7 +506,7 @@ unsafe fn run(out: &mut Output, format: &[u8], arguments: &mut VaList, errno: c_
             (b's', Value::Word(word)) => text(out, &spec, width, precision, word)?,
             (b'n', Value::Word(word)) => store(&spec, word, out.count),
             (b'p', Value::Word(0)) => out.text(&spec, width, b"(nil)")?,
-            (b'd' | b'i' | b'o' | b'u' | b'x' | b'X' | b'p', Value::Word(word)) => {
+            (b'd' | b'i' | b'o' | b'u' | b'x' | b'X' | b'b' | b'B' | b'p', Value::Word(word)) => {
                 integer(out, &mut spec, width, precision, word)?;
             }
             (_, Value::Real(value)) => real(out, &mut spec, width, precision, &value)?,

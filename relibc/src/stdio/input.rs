@@ -3,7 +3,9 @@
 use super::file::File;
 use crate::errno;
 use crate::heap::{c_free, c_malloc};
+use crate::locale;
 use crate::va::VaList;
+use crate::wide::{self, Decoded};
 use alloc::vec::Vec;
 use core::ffi::c_int;
 use core::ptr;
@@ -211,14 +213,13 @@ impl Target {
             return self.store(&[byte]);
         }
         self.partial.push(byte);
-        match core::str::from_utf8(&self.partial) {
-            Ok(text) => {
-                let wide = text.chars().next().map_or(0, u32::from);
+        match wide::decode(locale::current().charset(), &self.partial) {
+            Decoded::Char(wide, _) => {
                 self.partial.clear();
                 self.store(&wide.to_ne_bytes())
             }
-            Err(error) if error.error_len().is_none() => Ok(()),
-            Err(_) => {
+            Decoded::Incomplete => Ok(()),
+            Decoded::Illegal(_) => {
                 errno::set(libc::EILSEQ);
                 Err(())
             }

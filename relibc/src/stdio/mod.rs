@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod backend;
+pub mod describe;
 pub mod file;
 pub mod float;
 pub mod format;

@@ -16,6 +16,11 @@ enum Stop {
 
 type Outcome = Result<(), Stop>;
 
+/// What it means that a target took no byte: no character is, in glibc, no end of the input, but exhausted memory is.
+fn refused() -> Stop {
+    if crate::errno::get() == libc::EILSEQ { Stop::Match } else { Stop::Input }
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Length {
     Char,
@@ -418,14 +423,14 @@ impl Scan<'_> {
     unsafe fn put(&mut self, target: &mut Target, byte: u8) -> Outcome {
         target.put(byte).map_err(|()| {
             target.give_up();
-            Stop::Input
+            refused()
         })
     }
 
     unsafe fn finish(&mut self, spec: &Spec, mut target: Target, terminate: bool) -> Outcome {
         if target.end(terminate).is_err() {
             target.give_up();
-            return Err(Stop::Input);
+            return Err(refused());
         }
         if !spec.suppress {
             self.done += 1;
