@@ -1,6 +1,7 @@
 //! Namespaces and the registry of schemes.
 
 use crate::port::Port;
+use crate::schemes::KernelScheme;
 use crate::thread::Thread;
 use crate::user;
 use crate::wait::WaitQueue;
@@ -56,6 +57,8 @@ impl Namespace {
 pub struct SchemeEntry {
     /// The name.
     pub name: Box<[u8]>,
+    /// The kernel itself serves it.
+    pub(crate) kernel: Option<&'static dyn KernelScheme>,
     state: SpinLock<State>,
     changed: WaitQueue,
 }
@@ -121,6 +124,7 @@ fn entry(name: &[u8]) -> Arc<SchemeEntry> {
         .or_insert_with(|| {
             Arc::new(SchemeEntry {
                 name: name.into(),
+                kernel: crate::schemes::find(name),
                 state: SpinLock::new(State { port: None, reserved: false }),
                 changed: WaitQueue::new(),
             })

@@ -8,6 +8,7 @@ use crate::scheme_handle::{self, SchemeHandle, directory, read_files, read_windo
 use crate::schemes::{self, KernelScheme};
 use crate::thread::Thread;
 use crate::user::{self, UserSlice};
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_abi::call::{self as abi, CallArgs, PathPair, Window};
@@ -25,14 +26,14 @@ enum Server {
 }
 
 /// Where a path leads.
-struct Resolved {
+struct Resolved<'p> {
     server: Server,
     /// The server's id of the directory that `rest` starts from, or 0 for the scheme's root; held open by `base`.
     handle: u64,
     _base: Option<Arc<File>>,
-    rest: Vec<u8>,
+    rest: Cow<'p, [u8]>,
     /// The whole path, for the new file's name.
-    whole: Vec<u8>,
+    whole: Cow<'p, [u8]>,
 }
 
 /// A path argument: 1 to 4,095 bytes without a NUL. ENOENT if empty, ENAMETOOLONG.
@@ -48,36 +49,36 @@ pub(crate) fn read_path(addr: u64, len: u64) -> Result<Vec<u8>> {
     if bytes.contains(&0) { Err(Errno::EINVAL) } else { Ok(bytes) }
 }
 
-/// What an absolute path leads to: server, rest, and the length of the prefix that decided.
-fn lookup(namespace: &Namespace, whole: &[u8]) -> Result<(Server, Vec<u8>, usize)> {
+/// What an absolute path leads to: server and rest.
+fn lookup<'p>(namespace: &Namespace, whole: &'p [u8]) -> Result<(Server, Cow<'p, [u8]>)> {
     let found = namespace.prefixes.resolve(whole).ok_or(Errno::ENOENT)?;
     match found.target {
         Target::Scheme(entry, below) => {
             let rest = match (below.is_empty(), found.rest.is_empty()) {
                 (true, _) => found.rest,
-                (false, true) => below.to_vec(),
-                (false, false) => [&below[..], b"/", &found.rest].concat(),
+                (false, true) => Cow::Owned(below.to_vec()),
+                (false, false) => Cow::Owned([&below[..], b"/", &found.rest].concat()),
             };
-            match schemes::find(&entry.name) {
-                Some(kernel) => Ok((Server::Kernel(kernel), rest, found.prefix_len)),
-                None => Ok((Server::Port(entry.port()?), rest, found.prefix_len)),
+            match entry.kernel {
+                Some(kernel) => Ok((Server::Kernel(kernel), rest)),
+                None => Ok((Server::Port(entry.port()?), rest)),
             }
         }
         Target::Schemes => {
             let rest = path::normalize(&found.rest);
             let mut parts = rest[1..].splitn(2, |b| *b == b'/');
             let name = parts.next().unwrap_or_default();
-            let rest = parts.next().unwrap_or_default().to_vec();
+            let rest = Cow::Owned(parts.next().unwrap_or_default().to_vec());
             if let Some(kernel) = schemes::find(name) {
-                return Ok((Server::Kernel(kernel), rest, usize::MAX));
+                return Ok((Server::Kernel(kernel), rest));
             }
             let entry = crate::namespace::find(name).ok_or(Errno::ENOENT)?;
-            Ok((Server::Port(entry.port()?), rest, usize::MAX))
+            Ok((Server::Port(entry.port()?), rest))
         }
     }
 }
 
-fn resolve(me: &Arc<Thread>, dirfd: i32, given: &[u8]) -> Result<Resolved> {
+fn resolve<'p>(me: &Arc<Thread>, dirfd: i32, given: &'p [u8]) -> Result<Resolved<'p>> {
     let namespace = me.process.namespace();
     let relative = given.first() != Some(&b'/') && path::old_scheme(given).is_none();
     let base = if relative { directory(me, dirfd)? } else { None };
@@ -94,40 +95,45 @@ fn resolve(me: &Arc<Thread>, dirfd: i32, given: &[u8]) -> Result<Resolved> {
             if stays {
                 let server = Server::Port(handle.port.clone());
                 let id = handle.id;
-                return Ok(Resolved { server, handle: id, _base: base, rest: given.to_vec(), whole });
+                return Ok(Resolved { server, handle: id, _base: base, rest: Cow::Borrowed(given), whole });
             }
         } else if handle.is_some() {
             return Err(Errno::ENOTDIR);
         }
     }
-    let (server, rest, _) = lookup(&namespace, &whole)?;
+    let (server, rest) = match &whole {
+        Cow::Borrowed(whole) => lookup(&namespace, whole)?,
+        Cow::Owned(whole) => {
+            let (server, rest) = lookup(&namespace, whole)?;
+            (server, Cow::Owned(rest.into_owned()))
+        }
+    };
     Ok(Resolved { server, handle: 0, _base: None, rest, whole })
 }
 
 /// Opens a path.
 pub fn open(me: &Arc<Thread>, dirfd: i32, given: &[u8], flags: u32, mode: u32) -> Result<Arc<File>> {
-    let mut given = given.to_vec();
+    let mut next: Option<Vec<u8>> = None;
     for _ in 0..REDIRECTS_MAX {
-        let resolved = resolve(me, dirfd, &given)?;
-        match resolved.server {
-            Server::Kernel(scheme) => {
-                let whole = path::normalize(&resolved.whole).into_boxed_slice();
-                return scheme.open_file(me, &resolved.rest, flags, whole);
-            }
-            Server::Port(port) => {
-                let what = Call {
-                    input: Input::Kernel(&resolved.rest),
-                    ..Call::plain(abi::OP_OPEN, resolved.handle, [u64::from(flags), u64::from(mode), 0])
-                };
-                match call::call(me, &port, what)? {
-                    Answer::Redirect(next) => given = next,
-                    answer => {
-                        let whole = path::normalize(&resolved.whole);
-                        return scheme_handle::file_of(answer, flags, Some(whole));
-                    }
+        let elsewhere = {
+            let resolved = resolve(me, dirfd, next.as_deref().unwrap_or(given))?;
+            let port = match resolved.server {
+                Server::Kernel(scheme) => {
+                    let whole = path::normalize(&resolved.whole).into_boxed_slice();
+                    return scheme.open_file(me, &resolved.rest, flags, whole);
                 }
+                Server::Port(port) => port,
+            };
+            let what = Call {
+                input: Input::Kernel(&resolved.rest),
+                ..Call::plain(abi::OP_OPEN, resolved.handle, [u64::from(flags), u64::from(mode), 0])
+            };
+            match call::call(me, &port, what)? {
+                Answer::Redirect(elsewhere) => elsewhere,
+                answer => return scheme_handle::file_of(answer, flags, Some(path::normalize(&resolved.whole))),
             }
-        }
+        };
+        next = Some(elsewhere);
     }
     Err(Errno::ELOOP)
 }
@@ -149,33 +155,36 @@ pub fn path_call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let windows = read_windows(&args, &mut windows)?;
     let output = UserSlice::new(args.output, args.output_len)?;
     for _ in 0..REDIRECTS_MAX {
-        let resolved = resolve(me, a[0] as i32, &given)?;
-        let port = match resolved.server {
-            Server::Kernel(scheme) => {
-                // Kernel schemes know no operations on paths but those that work on what the path opens.
-                let object = scheme.open(me, &resolved.rest, O_RDONLY | O_PATH)?;
-                if op == abi::OP_ACCESS {
-                    return Ok(0);
+        let elsewhere = {
+            let resolved = resolve(me, a[0] as i32, &given)?;
+            let port = match resolved.server {
+                Server::Kernel(scheme) => {
+                    // Kernel schemes know no operations on paths but those that work on what the path opens.
+                    let object = scheme.open(me, &resolved.rest, O_RDONLY | O_PATH)?;
+                    if op == abi::OP_ACCESS {
+                        return Ok(0);
+                    }
+                    let file = File::new(object, O_RDONLY);
+                    return file.object.call(&file, &CallArgs { input_len: 0, ..args });
                 }
-                let file = File::new(object, O_RDONLY);
-                return file.object.call(&file, &CallArgs { input_len: 0, ..args });
+                Server::Port(port) => port,
+            };
+            let what = Call {
+                op,
+                handle: resolved.handle,
+                args: args.args,
+                input: Input::Kernel(&resolved.rest),
+                output,
+                windows,
+                files: read_files(me, &args)?,
+            };
+            match call::call(me, &port, what)? {
+                Answer::Value(value, _) => return Ok(value),
+                Answer::Redirect(elsewhere) => elsewhere,
+                answer => return Ok(scheme_handle::install(me, answer, O_CLOEXEC, None)? as usize),
             }
-            Server::Port(port) => port,
         };
-        let what = Call {
-            op,
-            handle: resolved.handle,
-            args: args.args,
-            input: Input::Kernel(&resolved.rest),
-            output,
-            windows,
-            files: read_files(me, &args)?,
-        };
-        match call::call(me, &port, what)? {
-            Answer::Value(value, _) => return Ok(value),
-            Answer::Redirect(next) => given = next,
-            answer => return Ok(scheme_handle::install(me, answer, O_CLOEXEC, None)? as usize),
-        }
+        given = elsewhere;
     }
     Err(Errno::ELOOP)
 }
@@ -187,29 +196,34 @@ pub fn path_call2(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let op = path_op(&args)?;
     let mut paths = [read_path(pair.path, pair.path_len)?, read_path(pair.path2, pair.path2_len)?];
     for _ in 0..REDIRECTS_MAX {
-        let first = resolve(me, pair.dirfd, &paths[0])?;
-        let second = resolve(me, pair.dirfd2, &paths[1])?;
-        let (Server::Port(port), Server::Port(other)) = (first.server, second.server) else { return Err(Errno::EXDEV) };
-        if !Arc::ptr_eq(&port, &other) {
-            return Err(Errno::EXDEV);
-        }
-        let mut payload = first.rest;
-        payload.push(0);
-        payload.extend_from_slice(&second.rest);
-        if payload.len() > abi::PAYLOAD_MAX {
-            return Err(Errno::ENAMETOOLONG);
-        }
-        let handles = [first.handle, second.handle].map(|h| h.wrapping_add(u64::from(h != 0)));
-        let what =
-            Call { input: Input::Kernel(&payload), ..Call::plain(op, 0, [args.args[0], handles[0], handles[1]]) };
-        match call::call(me, &port, what)? {
-            Answer::Value(value, _) => return Ok(value),
-            // The answer names the path of the two that goes on elsewhere by its place: "1\0path" or "2\0path".
-            Answer::Redirect(next) => match next.split_first_chunk::<2>() {
-                Some((b"1\0", path)) => paths[0] = path.to_vec(),
-                Some((b"2\0", path)) => paths[1] = path.to_vec(),
+        let next = {
+            let first = resolve(me, pair.dirfd, &paths[0])?;
+            let second = resolve(me, pair.dirfd2, &paths[1])?;
+            let (Server::Port(port), Server::Port(other)) = (first.server, second.server) else {
+                return Err(Errno::EXDEV);
+            };
+            if !Arc::ptr_eq(&port, &other) {
+                return Err(Errno::EXDEV);
+            }
+            let mut payload = first.rest.into_owned();
+            payload.push(0);
+            payload.extend_from_slice(&second.rest);
+            if payload.len() > abi::PAYLOAD_MAX {
+                return Err(Errno::ENAMETOOLONG);
+            }
+            let handles = [first.handle, second.handle].map(|h| h.wrapping_add(u64::from(h != 0)));
+            let what =
+                Call { input: Input::Kernel(&payload), ..Call::plain(op, 0, [args.args[0], handles[0], handles[1]]) };
+            match call::call(me, &port, what)? {
+                Answer::Value(value, _) => return Ok(value),
+                // The answer names the path of the two that goes on elsewhere by its place: "1\0path" or "2\0path".
+                Answer::Redirect(next) => next,
                 _ => return Err(Errno::EIO),
-            },
+            }
+        };
+        match next.split_first_chunk::<2>() {
+            Some((b"1\0", path)) => paths[0] = path.to_vec(),
+            Some((b"2\0", path)) => paths[1] = path.to_vec(),
             _ => return Err(Errno::EIO),
         }
     }

@@ -1,16 +1,17 @@
 //! Paths and namespaces: which scheme a path belongs to, and what remains of it there.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 /// A scheme that a path leads to, and the path below that scheme's root (no leading '/').
 #[derive(Debug, PartialEq, Eq)]
-pub struct Resolved<'a, T> {
+pub struct Resolved<'a, 'p, T> {
     /// What the longest matching prefix is bound to.
     pub target: &'a T,
     /// Length of that prefix: tells two mounts of one scheme apart.
     pub prefix_len: usize,
     /// The rest, as the scheme is to see it. It may hold `.` and `..`, which the scheme walks physically.
-    pub rest: Vec<u8>,
+    pub rest: Cow<'p, [u8]>,
 }
 
 /// Path prefixes and what they are bound to. A prefix is absolute and in normal form; `/` matches every path.
@@ -53,7 +54,12 @@ impl<T> Prefixes<T> {
     /// `..` is taken lexically only where that decides the prefix: if the path in normal form has the same prefix as the
     /// path as written, the rest goes to the scheme as written, and the scheme walks `..` through its symbolic links as
     /// POSIX wants (XBD 4.13); if not, the normal form counts.
-    pub fn resolve(&self, path: &[u8]) -> Option<Resolved<'_, T>> {
+    pub fn resolve<'p>(&self, path: &'p [u8]) -> Option<Resolved<'_, 'p, T>> {
+        if is_normal(path) {
+            // Most paths: a comparison with each prefix is enough.
+            let (prefix, target, rest) = self.list.iter().find_map(|(p, t)| Some((p, t, strip_normal(path, p)?)))?;
+            return Some(Resolved { target, prefix_len: prefix.len(), rest: Cow::Borrowed(rest) });
+        }
         let normal;
         let path = if has_dots(path) {
             normal = normalize(path);
@@ -67,7 +73,7 @@ impl<T> Prefixes<T> {
         let index = self.longest(path)?;
         let (prefix, target) = &self.list[index];
         let rest = strip(path, prefix)?;
-        Some(Resolved { target, prefix_len: prefix.len(), rest: rest.to_vec() })
+        Some(Resolved { target, prefix_len: prefix.len(), rest: Cow::Owned(rest.to_vec()) })
     }
 
     fn longest(&self, path: &[u8]) -> Option<usize> {
@@ -94,6 +100,37 @@ fn strip<'p>(path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
     Some(rest)
 }
 
+/// [`strip`] for a path that [`is_normal`].
+fn strip_normal<'p>(path: &'p [u8], prefix: &[u8]) -> Option<&'p [u8]> {
+    let len = prefix.len();
+    if len == 1 {
+        return path.get(1..);
+    }
+    // The boundary and the first letter tell most prefixes apart before a comparison is called.
+    let ends = path.len() == len || path.get(len) == Some(&b'/');
+    if !ends || path.get(1) != prefix.get(1) || !path.starts_with(prefix) {
+        return None;
+    }
+    Some(path.get(len + 1..).unwrap_or(&[]))
+}
+
+/// The path is as [`normalize`] would make it, and not the root.
+fn is_normal(path: &[u8]) -> bool {
+    if path.first() != Some(&b'/') {
+        return false;
+    }
+    let mut rest = path;
+    while let [byte, after @ ..] = rest {
+        if *byte == b'/'
+            && matches!(after, [] | [b'/', ..] | [b'.'] | [b'.', b'/', ..] | [b'.', b'.'] | [b'.', b'.', b'/', ..])
+        {
+            return false;
+        }
+        rest = after;
+    }
+    true
+}
+
 fn trim_slashes(mut path: &[u8]) -> &[u8] {
     while let [b'/', rest @ ..] = path {
         path = rest;
@@ -107,6 +144,9 @@ fn has_dots(path: &[u8]) -> bool {
 
 /// The lexical normal form: absolute, no empty, `.` or `..` components, no slash at the end.
 pub fn normalize(path: &[u8]) -> Vec<u8> {
+    if is_normal(path) {
+        return path.to_vec();
+    }
     let mut out: Vec<u8> = Vec::with_capacity(path.len() + 1);
     for component in path.split(|b| *b == b'/') {
         match component {
@@ -128,16 +168,16 @@ pub fn normalize(path: &[u8]) -> Vec<u8> {
 }
 
 /// `path` seen from directory `base`: itself if it is absolute. The old spelling `tcp:rest` means `/scheme/tcp/rest`.
-pub fn join(base: &[u8], path: &[u8]) -> Vec<u8> {
+pub fn join<'p>(base: &[u8], path: &'p [u8]) -> Cow<'p, [u8]> {
     if path.first() == Some(&b'/') {
-        return path.to_vec();
+        return Cow::Borrowed(path);
     }
     if let Some(scheme) = old_scheme(path) {
         let mut out = b"/scheme/".to_vec();
         out.extend_from_slice(scheme);
         out.push(b'/');
         out.extend_from_slice(trim_slashes(&path[scheme.len() + 1..]));
-        return out;
+        return Cow::Owned(out);
     }
     let mut out = Vec::with_capacity(base.len() + 1 + path.len());
     out.extend_from_slice(base);
@@ -145,7 +185,7 @@ pub fn join(base: &[u8], path: &[u8]) -> Vec<u8> {
         out.push(b'/');
     }
     out.extend_from_slice(path);
-    out
+    Cow::Owned(out)
 }
 
 /// The scheme of a path in the old spelling: letters, digits, `.`, `_`, `-` before a colon that comes before any slash.
@@ -170,7 +210,7 @@ mod tests {
     }
 
     fn resolve(path: &str) -> Option<(&'static str, String)> {
-        example().resolve(path.as_bytes()).map(|r| (*r.target, String::from_utf8(r.rest).unwrap()))
+        example().resolve(path.as_bytes()).map(|r| (*r.target, String::from_utf8(r.rest.into_owned()).unwrap()))
     }
 
     extern crate std;
@@ -196,10 +236,10 @@ mod tests {
 
     #[test]
     fn old_spelling() {
-        assert_eq!(join(b"/home", b"tcp:1.2.3.4:80"), b"/scheme/tcp/1.2.3.4:80");
-        assert_eq!(join(b"/home", b"a/b:c"), b"/home/a/b:c");
-        assert_eq!(join(b"/", b"x"), b"/x");
-        assert_eq!(join(b"/home", b":x"), b"/home/:x");
+        assert_eq!(join(b"/home", b"tcp:1.2.3.4:80")[..], b"/scheme/tcp/1.2.3.4:80"[..]);
+        assert_eq!(join(b"/home", b"a/b:c")[..], b"/home/a/b:c"[..]);
+        assert_eq!(join(b"/", b"x")[..], b"/x"[..]);
+        assert_eq!(join(b"/home", b":x")[..], b"/home/:x"[..]);
     }
 
     proptest! {
@@ -217,6 +257,20 @@ mod tests {
             let r = prefixes.resolve(&normal).unwrap();
             let whole = match *r.target { 0 => join(b"/", &r.rest), 1 => join(b"/a", &r.rest), _ => join(b"/a/b", &r.rest) };
             prop_assert_eq!(normalize(&whole), normal);
+        }
+
+        /// Paths in normal form take a short way: to the same place as those that are not.
+        #[test]
+        fn the_short_way_leads_to_the_same_place(path in "(/[ab.]{1,3}){1,4}") {
+            let mut prefixes = Prefixes::new();
+            for (n, prefix) in ["/", "/a", "/ab", "/a/b", "/.a", "/a/b/a"].into_iter().enumerate() {
+                prefixes.bind(prefix.as_bytes(), n);
+            }
+            prop_assert_eq!(is_normal(path.as_bytes()), normalize(path.as_bytes()) == path.as_bytes());
+            let short = prefixes.resolve(path.as_bytes()).unwrap();
+            let longer = std::format!("/{path}");
+            let long = prefixes.resolve(longer.as_bytes()).unwrap();
+            prop_assert_eq!((short.target, short.prefix_len, short.rest), (long.target, long.prefix_len, long.rest));
         }
 
         /// Whatever the path, resolving does not escape the namespace: a restricted one never yields a removed target.

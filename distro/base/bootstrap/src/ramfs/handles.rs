@@ -128,20 +128,26 @@ impl<S: Store> Fs<S> {
         if !path_only {
             self.note(ino, IN_OPEN);
         }
-        let handle = self.next_handle;
-        self.next_handle += 1;
+        let handle = match self.free_handles.pop() {
+            Some(handle) => handle,
+            None => {
+                self.next_handle += 1;
+                self.next_handle - 1
+            }
+        };
         self.handles.insert(handle, Handle { ino, readable: access.readable, writable: access.writable });
         Ok(Opened { handle, ino, path_only, replaced })
     }
 
     /// The last descriptor of a handle is gone; an unknown handle is ignored.
     pub fn close(&mut self, handle: u64) {
-        if let Some(Handle { ino, readable, writable }) = self.handles.remove(&handle) {
+        if let Some(Handle { ino, readable, writable }) = self.handles.remove(handle) {
+            self.free_handles.push(handle);
             // O_PATH opened nothing.
             if readable || writable {
                 self.note(ino, if writable { IN_CLOSE_WRITE } else { IN_CLOSE_NOWRITE });
             }
-            if let Some(node) = self.nodes.get_mut(&ino) {
+            if let Some(node) = self.nodes.get_mut(ino) {
                 node.opens = node.opens.saturating_sub(1);
             }
             self.release(ino);
@@ -150,23 +156,23 @@ impl<S: Store> Fs<S> {
 
     /// The handles of a file.
     pub fn handles_of(&self, ino: Ino) -> impl Iterator<Item = u64> {
-        self.handles.iter().filter(move |(_, handle)| handle.ino == ino).map(|(id, _)| *id)
+        self.handles.iter().filter(move |(_, handle)| handle.ino == ino).map(|(id, _)| id)
     }
 
     /// Whether a node is a FIFO.
     pub fn is_fifo(&self, ino: Ino) -> bool {
-        self.nodes.get(&ino).is_some_and(|node| node.attributes.mode & S_IFMT == S_IFIFO)
+        self.nodes.get(ino).is_some_and(|node| node.attributes.mode & S_IFMT == S_IFIFO)
     }
 
     /// Whether a handle was opened for reading, and for writing.
     pub fn access_of(&self, handle: u64) -> Result<(bool, bool)> {
-        let handle = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        let handle = self.handles.get(handle).ok_or(Errno::EBADF)?;
         Ok((handle.readable, handle.writable))
     }
 
     /// The node behind a handle.
     pub fn ino(&self, handle: u64) -> Result<Ino> {
-        Ok(self.handles.get(&handle).ok_or(Errno::EBADF)?.ino)
+        Ok(self.handles.get(handle).ok_or(Errno::EBADF)?.ino)
     }
 
     /// A file's data, made if there are none yet. EISDIR, EINVAL for what is no file.
@@ -206,11 +212,11 @@ impl<S: Store> Fs<S> {
 
     /// read(2) and pread(2).
     pub fn read(&mut self, handle: u64, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        let &Handle { ino, readable, .. } = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        let &Handle { ino, readable, .. } = self.handles.get(handle).ok_or(Errno::EBADF)?;
         if !readable {
             return Err(Errno::EBADF);
         }
-        let node = self.nodes.get(&ino).ok_or(Errno::EBADF)?;
+        let node = self.nodes.get(ino).ok_or(Errno::EBADF)?;
         match &node.kind {
             Kind::File(None) => Ok(0),
             Kind::File(Some(data)) => self.store.read(data, offset, buffer),
@@ -221,7 +227,7 @@ impl<S: Store> Fs<S> {
 
     /// write(2) and pwrite(2). ENOSPC, EFBIG. The flag: the data are others than before.
     pub fn write(&mut self, handle: u64, at: WriteAt, bytes: &[u8]) -> Result<(usize, bool)> {
-        let &Handle { ino, writable, .. } = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        let &Handle { ino, writable, .. } = self.handles.get(handle).ok_or(Errno::EBADF)?;
         if !writable {
             return Err(Errno::EBADF);
         }
@@ -245,7 +251,7 @@ impl<S: Store> Fs<S> {
             bytes.get(..fits).filter(|part| !part.is_empty()).ok_or(Errno::ENOSPC)?
         };
         let Self { store, nodes, .. } = self;
-        let node = nodes.get_mut(&ino).ok_or(Errno::EBADF)?;
+        let node = nodes.get_mut(ino).ok_or(Errno::EBADF)?;
         let Kind::File(Some(data)) = &mut node.kind else { return Err(Errno::EINVAL) };
         let written = store.write(data, offset, bytes)?;
         self.used = self.used.saturating_sub(size) + self.size(ino)?;
@@ -257,7 +263,7 @@ impl<S: Store> Fs<S> {
 
     /// ftruncate(2). The flag as for [`Self::write`].
     pub fn truncate_handle(&mut self, handle: u64, size: u64) -> Result<bool> {
-        let &Handle { ino, writable, .. } = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        let &Handle { ino, writable, .. } = self.handles.get(handle).ok_or(Errno::EBADF)?;
         if !writable {
             return Err(Errno::EINVAL);
         }
@@ -294,7 +300,7 @@ impl<S: Store> Fs<S> {
         // A fresh copy counts already; an empty replacement counts as nothing.
         let old = self.size(ino)?;
         let Self { store, nodes, .. } = self;
-        if let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(&ino)
+        if let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(ino)
             && old != size
         {
             store.truncate(data, size)?;
@@ -309,7 +315,7 @@ impl<S: Store> Fs<S> {
     /// Copies data that cannot be written; whether it did.
     fn make_writable(&mut self, ino: Ino) -> Result<bool> {
         let Self { store, nodes, used, limit, .. } = self;
-        let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(&ino) else { return Ok(false) };
+        let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(ino) else { return Ok(false) };
         if !store.is_read_only(data) {
             return Ok(false);
         }
@@ -326,7 +332,7 @@ impl<S: Store> Fs<S> {
     /// Like [`Self::make_writable`] for data that are about to be cut to nothing.
     fn replace_by_empty(&mut self, ino: Ino) -> Result<bool> {
         let Self { store, nodes, .. } = self;
-        let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(&ino) else { return Ok(false) };
+        let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(ino) else { return Ok(false) };
         if !store.is_read_only(data) {
             return Ok(false);
         }
@@ -346,11 +352,11 @@ impl<S: Store> Fs<S> {
 
     /// A directory's entries from a position on, until `emit` (inode, next position, type, name) refuses one: the position to go on.
     pub fn list(&self, handle: u64, position: u64, mut emit: impl FnMut(Ino, u64, u8, &[u8]) -> bool) -> Result<u64> {
-        let &Handle { ino, .. } = self.handles.get(&handle).ok_or(Errno::EBADF)?;
+        let &Handle { ino, .. } = self.handles.get(handle).ok_or(Errno::EBADF)?;
         let directory = self.node(ino)?.directory().ok_or(Errno::ENOTDIR)?;
         let mut next = position;
         for (position, name, entry) in directory.list(ino, position) {
-            let kind = self.nodes.get(&entry).map_or(DT_UNKNOWN, Node::entry_type);
+            let kind = self.nodes.get(entry).map_or(DT_UNKNOWN, Node::entry_type);
             if !emit(entry, position + 1, kind, name) {
                 break;
             }

@@ -12,6 +12,7 @@ mod handles;
 mod names;
 mod node;
 mod permission;
+mod table;
 mod walk;
 
 pub use handles::{Opened, WriteAt};
@@ -19,11 +20,11 @@ pub use names::{EXCHANGE, NO_REPLACE, PairStop};
 pub use node::{Attributes, Ino, Kind};
 pub use permission::Caller;
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use node::Node;
 use ochre_abi::event::{IN_DELETE_SELF, IN_ISDIR};
 use ochre_abi::{Errno, Result};
+use table::Table;
 
 /// The longest name (Linux: NAME_MAX).
 pub const NAME_MAX: usize = 255;
@@ -104,8 +105,10 @@ pub struct Usage {
 #[derive(Debug)]
 pub struct Fs<S: Store> {
     store: S,
-    nodes: BTreeMap<Ino, Node<S::Data>>,
-    handles: BTreeMap<u64, handles::Handle>,
+    nodes: Table<Node<S::Data>>,
+    handles: Table<handles::Handle>,
+    /// Numbers of handles that were closed, for the next ones.
+    free_handles: Vec<u64>,
     next_ino: Ino,
     next_handle: u64,
     /// Bytes of all files that can be written.
@@ -151,11 +154,13 @@ impl<S: Store> Fs<S> {
         let mut root = Node::new(Kind::Directory(directory::Directory::new(ROOT, b"")), 0o755, 0, 0, now);
         // Its `..` is itself.
         root.attributes.nlink += 1;
-        let nodes = BTreeMap::from([(ROOT, root)]);
+        let mut nodes = Table::new();
+        nodes.insert(ROOT, root);
         Self {
             store,
             nodes,
-            handles: BTreeMap::new(),
+            handles: Table::new(),
+            free_handles: Vec::new(),
             next_ino: ROOT + 1,
             next_handle: 1,
             used: 0,
@@ -196,11 +201,11 @@ impl<S: Store> Fs<S> {
     }
 
     fn node(&self, ino: Ino) -> Result<&Node<S::Data>> {
-        self.nodes.get(&ino).ok_or(Errno::ENOENT)
+        self.nodes.get(ino).ok_or(Errno::ENOENT)
     }
 
     fn node_mut(&mut self, ino: Ino) -> Result<&mut Node<S::Data>> {
-        self.nodes.get_mut(&ino).ok_or(Errno::ENOENT)
+        self.nodes.get_mut(ino).ok_or(Errno::ENOENT)
     }
 
     /// FIFOs, sockets and devices of which name and handles are gone since this was last asked.
@@ -243,19 +248,19 @@ impl<S: Store> Fs<S> {
     }
 
     fn directory_bit(&self, ino: Ino) -> u32 {
-        if self.nodes.get(&ino).is_some_and(Node::is_directory) { IN_ISDIR } else { 0 }
+        if self.nodes.get(ino).is_some_and(Node::is_directory) { IN_ISDIR } else { 0 }
     }
 
     /// A file's name in a directory, if it has one there.
     pub fn name_in(&self, directory: Ino, ino: Ino) -> Option<Vec<u8>> {
-        let entries = self.nodes.get(&directory)?.directory()?;
+        let entries = self.nodes.get(directory)?.directory()?;
         // Position 2 is the first behind `.` and `..`.
         entries.list(directory, 2).find(|(_, _, entry)| *entry == ino).map(|(_, name, _)| name.to_vec())
     }
 
     /// Whether a node stands for a file or a directory with handles.
     pub fn open_inos(&self) -> impl Iterator<Item = (u64, Ino)> {
-        self.handles.iter().map(|(id, handle)| (*id, handle.ino))
+        self.handles.iter().map(|(id, handle)| (id, handle.ino))
     }
 
     /// What inotify_add_watch(2) is about: EACCES without read permission, ENOTDIR with `only_directory`.
@@ -273,7 +278,7 @@ impl<S: Store> Fs<S> {
     /// The file is changed now.
     fn touch(&mut self, ino: Ino, modified: bool) {
         let now = self.store.now();
-        if let Some(node) = self.nodes.get_mut(&ino) {
+        if let Some(node) = self.nodes.get_mut(ino) {
             node.attributes.ctime = now;
             if modified {
                 node.attributes.mtime = now;
@@ -283,10 +288,10 @@ impl<S: Store> Fs<S> {
 
     /// Frees a node that has neither a name nor a handle.
     fn release(&mut self, ino: Ino) {
-        if self.nodes.get(&ino).is_none_or(|node| node.attributes.nlink > 0 || node.opens > 0) {
+        if self.nodes.get(ino).is_none_or(|node| node.attributes.nlink > 0 || node.opens > 0) {
             return;
         }
-        let Some(node) = self.nodes.remove(&ino) else { return };
+        let Some(node) = self.nodes.remove(ino) else { return };
         self.overhead = self.overhead.saturating_sub(node.cost());
         if matches!(node.kind, Kind::Special) {
             self.gone.push(ino);

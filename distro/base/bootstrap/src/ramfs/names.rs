@@ -61,7 +61,7 @@ impl<S: Store> Fs<S> {
 
     /// Forgets a node that got no name.
     fn discard(&mut self, ino: Ino) {
-        if let Some(node) = self.nodes.get_mut(&ino) {
+        if let Some(node) = self.nodes.get_mut(ino) {
             node.attributes.nlink = 0;
         }
         self.release(ino);

@@ -46,7 +46,7 @@ impl<S: Store> Fs<S> {
     pub(super) fn start(&self, base: Base) -> Result<Ino> {
         match base {
             Base::Root => Ok(ROOT),
-            Base::Handle(handle) => Ok(self.handles.get(&handle).ok_or(Errno::EBADF)?.ino),
+            Base::Handle(handle) => Ok(self.handles.get(handle).ok_or(Errno::EBADF)?.ino),
         }
     }
 
