@@ -238,7 +238,7 @@ impl Port {
         let first = inner.pending == 1;
         drop(inner);
         match server {
-            Some(server) => sched::unpark(&server),
+            Some(server) => sched::unpark_here(&server),
             None if first => self.readiness.raise(EPOLLIN),
             None => {}
         }

@@ -149,6 +149,10 @@ impl SchemeHandle {
         }
         // In parts, so that interrupts come through.
         const PART: usize = 1 << 20;
+        if to.len <= PART {
+            user::zero(to.addr, to.len)?;
+            return Ok(to.len);
+        }
         let mut done = 0;
         while done < to.len {
             let part = to.part(done, PART);

@@ -29,7 +29,7 @@ use ochre_logic::ready_list::{ReadyList, Token};
 /// Entries of one queue.
 const ENTRIES_MAX: usize = 1 << 16;
 /// Reports that are collected before they are copied out.
-const BATCH: usize = 16;
+const BATCH: usize = 8;
 /// What may go with EPOLLEXCLUSIVE.
 const EXCLUSIVE_OK: u32 = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
 
@@ -65,6 +65,8 @@ struct Interest {
     token: Token,
     key: Key,
     file: Weak<File>,
+    /// The file is another queue.
+    nested: bool,
     watch: Once<WatchId>,
 }
 
@@ -111,6 +113,76 @@ impl Inner {
     }
 }
 
+/// Reports on their way to user memory.
+struct Batch {
+    events: [EpollEvent; BATCH],
+    tokens: [Option<Token>; BATCH],
+    /// What was looked at: dropped when no lock is held.
+    files: [Option<Arc<File>>; BATCH],
+    looked: usize,
+    found: usize,
+    max: usize,
+}
+
+impl Batch {
+    fn new(max: usize) -> Batch {
+        Batch {
+            events: [EpollEvent::default(); BATCH],
+            tokens: [None; BATCH],
+            files: [const { None }; BATCH],
+            looked: 0,
+            found: 0,
+            max: max.min(BATCH),
+        }
+    }
+
+    /// One more has room.
+    fn has_room(&self) -> bool {
+        self.looked < BATCH && self.found < self.max
+    }
+
+    fn keep(&mut self, file: Arc<File>) {
+        self.files[self.looked] = Some(file);
+        self.looked += 1;
+    }
+
+    fn push(&mut self, token: Token, event: EpollEvent, file: Arc<File>) {
+        self.events[self.found] = event;
+        self.tokens[self.found] = Some(token);
+        self.found += 1;
+        self.keep(file);
+    }
+}
+
+impl Inner {
+    /// Takes up to `to_look_at` entries off the ready list, as many as the batch has room for, and puts those into it that still hold.
+    /// It stops at an entry for another queue, which is returned, taken off and not settled.
+    fn collect(&mut self, to_look_at: &mut usize, batch: &mut Batch) -> Option<(Arc<Interest>, Arc<File>)> {
+        while *to_look_at > 0 && batch.has_room() {
+            *to_look_at -= 1;
+            let Some(token) = self.list.pop() else {
+                *to_look_at = 0;
+                break;
+            };
+            let Some(interest) = self.list.get(token) else { continue };
+            let Some(file) = interest.file.upgrade() else {
+                let interest = interest.clone();
+                self.remove(&interest);
+                continue;
+            };
+            if interest.nested {
+                return Some((interest.clone(), file));
+            }
+            let bits = file.object.readiness().map_or(0, |ready| with_synonyms(ready.get()));
+            match self.list.settle(token, bits) {
+                Some((mask, data)) => batch.push(token, EpollEvent { events: mask, data }, file),
+                None => batch.keep(file),
+            }
+        }
+        None
+    }
+}
+
 impl Core {
     fn notify(&self, token: Token, bits: u32) {
         let mut inner = self.inner.lock();
@@ -125,68 +197,53 @@ impl Core {
         self.inner.lock().list.ready() > 0
     }
 
-    /// Takes up to `max` entries off the ready list.
-    fn pop(&self, max: usize, into: &mut [Option<Arc<Interest>>; BATCH]) -> usize {
+    /// The entry at the ready list's front, taken off.
+    fn pop(&self) -> Option<Arc<Interest>> {
         let mut inner = self.inner.lock();
-        let mut count = 0;
-        while count < max.min(BATCH) {
-            let Some(token) = inner.list.pop() else { break };
-            into[count] = inner.list.get(token).cloned();
-            count += 1;
-        }
-        count
+        let token = inner.list.pop()?;
+        inner.list.get(token).cloned()
     }
 
     /// Reports up to `max` events to user memory; how many.
     fn collect(&self, out: UserSlice, max: usize) -> Result<usize> {
         // Level-triggered entries go back to the list's end: each is looked at once.
-        let mut to_look_at = self.inner.lock().list.ready();
+        let mut to_look_at = usize::MAX;
         let mut reported = 0;
-        while to_look_at > 0 && reported < max {
-            let mut batch = [const { None::<Arc<Interest>> }; BATCH];
-            let count = self.pop(to_look_at.min(max - reported), &mut batch);
-            if count == 0 {
-                break;
-            }
-            to_look_at -= count;
-            let bits = batch.each_ref().map(|interest| interest.as_ref().and_then(|i| i.bits()));
-            let mut events = [EpollEvent::default(); BATCH];
-            let mut tokens = [None; BATCH];
-            let mut found = 0;
+        loop {
+            let mut batch = Batch::new(max - reported);
             let mut inner = self.inner.lock();
-            for (interest, bits) in batch.iter().zip(bits) {
-                let Some(interest) = interest else { continue };
-                let Some(bits) = bits else {
-                    inner.remove(interest);
-                    continue;
-                };
-                if let Some((mask, data)) = inner.list.settle(interest.token, bits) {
-                    events[found] = EpollEvent { events: mask, data };
-                    tokens[found] = Some(interest.token);
-                    found += 1;
+            to_look_at = to_look_at.min(inner.list.ready());
+            let nested = inner.collect(&mut to_look_at, &mut batch);
+            drop(inner);
+            if let Some((interest, file)) = nested {
+                // Another queue looks at its own files, which must not happen under this one's lock.
+                let bits = bits_now(&file);
+                if let Some((mask, data)) = self.inner.lock().list.settle(interest.token, bits) {
+                    batch.push(interest.token, EpollEvent { events: mask, data }, file);
                 }
             }
-            if inner.list.ready() == 0 {
+            let inner = self.inner.lock();
+            let ready = inner.list.ready();
+            if ready == 0 {
                 self.readiness.clear(EPOLLIN);
             }
             drop(inner);
-            if found == 0 {
-                continue;
-            }
-            let bytes = zerocopy::IntoBytes::as_bytes(&events[..found]);
+            let bytes = zerocopy::IntoBytes::as_bytes(&batch.events[..batch.found]);
             if let Err(error) = out.copy_out(reported * size_of::<EpollEvent>(), bytes) {
                 let mut inner = self.inner.lock();
-                tokens.iter().flatten().for_each(|token| inner.list.restore(*token));
+                batch.tokens.iter().flatten().for_each(|token| inner.list.restore(*token));
                 self.readiness.raise(EPOLLIN);
                 drop(inner);
                 return if reported > 0 { Ok(reported) } else { Err(error) };
             }
-            reported += found;
+            reported += batch.found;
+            if to_look_at == 0 || reported == max {
+                if ready > 0 {
+                    self.waiters.wake_one();
+                }
+                return Ok(reported);
+            }
         }
-        if self.is_ready() {
-            self.waiters.wake_one();
-        }
-        Ok(reported)
     }
 
     /// Takes entries off the ready list's front whose events have passed, so that the queue's readiness tells the truth.
@@ -194,11 +251,7 @@ impl Core {
         let mut to_look_at = self.inner.lock().list.ready();
         while to_look_at > 0 {
             to_look_at -= 1;
-            let mut one = [const { None::<Arc<Interest>> }; BATCH];
-            if self.pop(1, &mut one) == 0 {
-                break;
-            }
-            let Some(interest) = one[0].take() else { continue };
+            let Some(interest) = self.pop() else { break };
             let bits = interest.bits();
             let mut inner = self.inner.lock();
             match bits {
@@ -265,6 +318,7 @@ impl Core {
                 token,
                 key,
                 file: Arc::downgrade(file),
+                nested: nested.is_some(),
                 watch: Once::new(),
             })
         });
@@ -463,7 +517,11 @@ pub fn event_wait(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let out = UserSlice::new(events, max * size_of::<EpollEvent>() as u64)?;
     let file = me.process.file(fd as i32)?;
     let queue = file.object::<EventQueue>().ok_or(Errno::EINVAL)?;
-    let wait = || queue.wait(out, max as usize, deadline_after(timeout), timeout == 0);
+    let wait = || {
+        // Who does not wait needs no clock.
+        let deadline = if timeout == 0 { None } else { deadline_after(timeout) };
+        queue.wait(out, max as usize, deadline, timeout == 0)
+    };
     if mask == 0 {
         return wait();
     }

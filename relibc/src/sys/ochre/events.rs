@@ -3,6 +3,7 @@
 use super::clocks::{milliseconds, ns_of, time_of, timeout, timeval_of};
 use super::signals::with_mask;
 use super::{Args, Result, bytes_mut, get, get_opt, int, native, put_opt};
+use core::mem::MaybeUninit;
 use libc::{timespec, timeval};
 use ochre_rt::abi::Errno;
 use ochre_rt::abi::call::{OP_INOTIFY_REMOVE, OP_WATCH};
@@ -61,27 +62,13 @@ unsafe fn select_with(a: Args, timeout: u64, mask: usize) -> Result {
     let count = usize::try_from(a[0] as i32).map_err(|_| Errno::EINVAL)?.min(SETS);
     let pointers = [a[1], a[2], a[3]];
     let asked = [read_set(a[1], count)?, read_set(a[2], count)?, read_set(a[3], count)?];
-    let mut fds = [PollFd::default(); SETS];
-    let mut used = 0;
-    for fd in 0..count {
-        let mut events = 0;
-        for (set, bits) in asked.iter().zip([EPOLLIN, EPOLLOUT, EPOLLPRI]) {
-            if set[fd / 64] >> (fd % 64) & 1 != 0 {
-                events |= bits;
-            }
-        }
-        if events != 0 {
-            fds[used] = PollFd { fd: fd as i32, events: events as u16, revents: 0 };
-            used += 1;
-        }
-    }
-    let fds = &mut fds[..used];
-    with_mask(mask, |mask| {
-        native(sys::POLL, [fds.as_mut_ptr().expose_provenance(), used, timeout as usize, mask, 0, 0])
-    })?;
+    let mut room = [const { MaybeUninit::uninit() }; SETS];
+    let fds = entries(&asked, count, &mut room);
+    let (list, used) = (fds.as_mut_ptr().expose_provenance(), fds.len());
+    let ready = with_mask(mask, |mask| native(sys::POLL, [list, used, timeout as usize, mask, 0, 0]))?;
     let mut found = [[0; SETS / 64]; 3];
     let mut total = 0;
-    for entry in fds {
+    for entry in fds.iter().filter(|entry| entry.revents != 0).take(ready) {
         let revents = u32::from(entry.revents);
         if revents & ochre_rt::abi::event::EPOLLNVAL != 0 {
             return Err(Errno::EBADF);
@@ -98,6 +85,26 @@ unsafe fn select_with(a: Args, timeout: u64, mask: usize) -> Result {
         write_set(*pointer, count, set);
     }
     Ok(total)
+}
+
+/// The sets as a list for poll: of those below `count`, the descriptors that are in one.
+fn entries<'r>(asked: &[Set; 3], count: usize, room: &'r mut [MaybeUninit<PollFd>; SETS]) -> &'r mut [PollFd] {
+    let [read, write, except] = asked;
+    let mut used = 0;
+    for word in 0..count.div_ceil(64) {
+        let (read, write, except) = (read[word], write[word], except[word]);
+        let mut left = read | write | except;
+        while left != 0 {
+            let bit = left.trailing_zeros();
+            left &= left - 1;
+            let has = |set: u64| (set >> bit & 1) as u32;
+            let events = has(read) * EPOLLIN | has(write) * EPOLLOUT | has(except) * EPOLLPRI;
+            room[used].write(PollFd { fd: (word * 64) as i32 + bit as i32, events: events as u16, revents: 0 });
+            used += 1;
+        }
+    }
+    // SAFETY: the first `used` entries were written just now.
+    unsafe { room[..used].assume_init_mut() }
 }
 
 /// What is left of a timeout that began at `start`.
