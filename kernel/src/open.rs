@@ -151,8 +151,14 @@ pub fn path_call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let mut given = read_path(a[1], a[2])?;
     let args: CallArgs = user::read(a[3])?;
     let op = path_op(&args)?;
-    let mut windows = [Window::default(); abi::WINDOWS_MAX];
-    let windows = read_windows(&args, &mut windows)?;
+    let mut room;
+    let windows = match args.window_count {
+        0 => &[][..],
+        _ => {
+            room = [Window::default(); abi::WINDOWS_MAX];
+            read_windows(&args, &mut room)?
+        }
+    };
     let output = UserSlice::new(args.output, args.output_len)?;
     for _ in 0..REDIRECTS_MAX {
         let elsewhere = {

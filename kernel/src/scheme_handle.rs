@@ -295,8 +295,14 @@ impl Object for SchemeHandle {
         {
             return Err(Errno::EINVAL);
         }
-        let mut windows = [Window::default(); abi::WINDOWS_MAX];
-        let windows = read_windows(args, &mut windows)?;
+        let mut room;
+        let windows = match args.window_count {
+            0 => &[][..],
+            _ => {
+                room = [Window::default(); abi::WINDOWS_MAX];
+                read_windows(args, &mut room)?
+            }
+        };
         let positioned = op == abi::OP_GETDENTS;
         let call_args = if positioned { [file.position(), args.args[1], args.args[2]] } else { args.args };
         let (value, answer) = loop {

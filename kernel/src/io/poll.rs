@@ -4,7 +4,7 @@ use super::event::{EventQueue, bits_now};
 use super::{deadline_after, need_room, with_synonyms};
 use crate::file::File;
 use crate::process::Process;
-use crate::readiness::{WatchId, Watcher};
+use crate::readiness::{Readiness, WatchId, Watcher};
 use crate::sched::{self, Wake};
 use crate::signal;
 use crate::thread::Thread;
@@ -36,9 +36,13 @@ fn asked(entry: &PollFd) -> u32 {
 
 fn bits_of(file: &File) -> u32 {
     if file.flags() & O_PATH != 0 {
-        EPOLLNVAL
-    } else {
-        file.object.readiness().map_or(ALWAYS, |r| with_synonyms(r.get()))
+        return EPOLLNVAL;
+    }
+    match file.object.readiness().map(Readiness::get) {
+        // What is quiet is most of what is polled.
+        Some(0) => 0,
+        Some(bits) => with_synonyms(bits),
+        None => ALWAYS,
     }
 }
 
@@ -54,7 +58,10 @@ fn scan(process: &Process, fds: &mut [PollFd]) -> usize {
                 continue;
             }
             let handle = table.get(entry.fd);
-            let bits = handle.map_or(EPOLLNVAL, |handle| bits_of(&handle.file)) & asked(entry);
+            let bits = match handle.map_or(EPOLLNVAL, |handle| bits_of(&handle.file)) {
+                0 => continue,
+                bits => bits & asked(entry),
+            };
             if bits == 0 {
                 continue;
             }

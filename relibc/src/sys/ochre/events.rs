@@ -98,7 +98,11 @@ fn entries<'r>(asked: &[Set; 3], count: usize, room: &'r mut [MaybeUninit<PollFd
             let bit = left.trailing_zeros();
             left &= left - 1;
             let has = |set: u64| (set >> bit & 1) as u32;
-            let events = has(read) * EPOLLIN | has(write) * EPOLLOUT | has(except) * EPOLLPRI;
+            let events = match write | except {
+                // Most ask for reading alone.
+                0 => EPOLLIN,
+                _ => has(read) * EPOLLIN | has(write) * EPOLLOUT | has(except) * EPOLLPRI,
+            };
             room[used].write(PollFd { fd: (word * 64) as i32 + bit as i32, events: events as u16, revents: 0 });
             used += 1;
         }

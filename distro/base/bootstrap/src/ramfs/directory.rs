@@ -4,6 +4,7 @@ use super::node::Ino;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use hashbrown::HashMap;
 
 /// The position of the first entry after `.` and `..`.
 const FIRST: u64 = 2;
@@ -16,14 +17,14 @@ pub struct Directory {
     pub(super) parent: Ino,
     /// Its name there.
     pub(super) name: Vec<u8>,
-    by_name: BTreeMap<Arc<[u8]>, (Ino, u64)>,
+    by_name: HashMap<Arc<[u8]>, (Ino, u64)>,
     by_position: BTreeMap<u64, Arc<[u8]>>,
     next: u64,
 }
 
 impl Directory {
     pub(super) fn new(parent: Ino, name: &[u8]) -> Self {
-        Self { parent, name: name.to_vec(), by_name: BTreeMap::new(), by_position: BTreeMap::new(), next: FIRST }
+        Self { parent, name: name.to_vec(), by_name: HashMap::new(), by_position: BTreeMap::new(), next: FIRST }
     }
 
     pub(super) fn get(&self, name: &[u8]) -> Option<Ino> {

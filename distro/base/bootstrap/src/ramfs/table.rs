@@ -11,6 +11,8 @@ const PAGE: usize = 16;
 pub(super) struct Table<T> {
     pages: Vec<Option<Box<Page<T>>>>,
     used: usize,
+    /// An empty page, for a number that comes and goes.
+    spare: Option<Box<Page<T>>>,
 }
 
 #[derive(Debug)]
@@ -22,7 +24,7 @@ struct Page<T> {
 impl<T> Table<T> {
     /// Nothing.
     pub const fn new() -> Self {
-        Self { pages: Vec::new(), used: 0 }
+        Self { pages: Vec::new(), used: 0, spare: None }
     }
 
     /// How many there are.
@@ -48,8 +50,9 @@ impl<T> Table<T> {
         if page >= self.pages.len() {
             self.pages.resize_with(page + 1, || None);
         }
-        let empty = || Box::new(Page { entries: [const { None }; PAGE], used: 0 });
-        let page = self.pages.get_mut(page)?.get_or_insert_with(empty);
+        let Self { pages, spare, .. } = self;
+        let empty = || spare.take().unwrap_or_else(|| Box::new(Page { entries: [const { None }; PAGE], used: 0 }));
+        let page = pages.get_mut(page)?.get_or_insert_with(empty);
         let old = page.entries.get_mut(place)?.replace(value);
         if old.is_none() {
             page.used += 1;
@@ -67,7 +70,7 @@ impl<T> Table<T> {
         page.used -= 1;
         self.used -= 1;
         if page.used == 0 {
-            *slot = None;
+            self.spare = slot.take();
         }
         Some(old)
     }

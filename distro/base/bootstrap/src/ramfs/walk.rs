@@ -9,18 +9,18 @@ use ochre_abi::{Errno, Result};
 
 /// Where a path leads.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct Target<'p> {
     /// The directory that has (or would have) the last name.
     pub parent: Ino,
     /// The last name; `None` if the path ends with `.`, `..`, or names the base itself.
-    pub name: Option<Vec<u8>>,
+    pub name: Option<Cow<'p, [u8]>>,
     /// What is there.
     pub node: Option<Ino>,
     /// A slash stood at the end: it must be a directory.
     pub slash: bool,
 }
 
-impl Target {
+impl Target<'_> {
     /// What is there; ENOENT if nothing is.
     pub fn found(&self) -> Result<Ino> {
         self.node.ok_or(Errno::ENOENT)
@@ -51,7 +51,7 @@ impl<S: Store> Fs<S> {
     }
 
     /// Walks a path. An empty one is the base itself, whatever it is.
-    pub(super) fn walk(&self, at: &At<'_>, last: Last, caller: &Caller) -> Outcome<Target> {
+    pub(super) fn walk<'p>(&self, at: &At<'p>, last: Last, caller: &Caller) -> Outcome<Target<'p>> {
         let mut current = self.start(at.base)?;
         let mut path = Cow::Borrowed(at.path);
         // What of the path is walked already.
@@ -99,7 +99,11 @@ impl<S: Store> Fs<S> {
                     walked = 0;
                 }
                 (node, _) if is_last => {
-                    let target = Target { parent: current, name: Some(name.to_vec()), node, slash };
+                    let name = match &path {
+                        Cow::Borrowed(path) => path.get(walked + begin..walked + begin + end).map(Cow::Borrowed),
+                        Cow::Owned(_) => Some(Cow::Owned(name.to_vec())),
+                    };
+                    let target = Target { parent: current, name, node, slash };
                     return self.arrived(target, links);
                 }
                 (Some(ino), _) => {
@@ -113,7 +117,7 @@ impl<S: Store> Fs<S> {
     }
 
     /// Has a walk that followed links decided once more, without them, if it may have passed where another scheme is mounted.
-    fn arrived(&self, target: Target, links: usize) -> Outcome<Target> {
+    fn arrived<'p>(&self, target: Target<'p>, links: usize) -> Outcome<Target<'p>> {
         let node = target.node.map(|ino| self.node(ino)).transpose()?;
         let unsure = node.is_none_or(|node| node.directory().is_some_and(|directory| directory.is_empty()));
         if links > 0 && unsure {
@@ -180,7 +184,7 @@ impl<S: Store> Fs<S> {
     }
 
     /// The place that a walk led to, if it is free.
-    pub(super) fn free_place(&self, target: Target, caller: &Caller) -> Result<Place> {
+    pub(super) fn free_place(&self, target: Target<'_>, caller: &Caller) -> Result<Place> {
         let (None, Some(name)) = (target.node, target.name) else { return Err(Errno::EEXIST) };
         let directory = self.node(target.parent)?;
         // A directory that was removed while it was open takes no new names.
@@ -188,6 +192,6 @@ impl<S: Store> Fs<S> {
             return Err(Errno::ENOENT);
         }
         caller.check(&directory.attributes, WRITE | EXECUTE)?;
-        Ok(Place { directory: target.parent, name })
+        Ok(Place { directory: target.parent, name: name.into_owned() })
     }
 }
