@@ -268,6 +268,9 @@ c_api! {
 
     /// posix_spawnattr_setschedpolicy(3).
     fn posix_spawnattr_setschedpolicy(to: *mut posix_spawnattr_t, policy: c_int) -> c_int {
+        if !matches!(policy, libc::SCHED_OTHER | libc::SCHED_FIFO | libc::SCHED_RR) {
+            return libc::EINVAL;
+        }
         attr_mut(to).policy = policy;
         0
     }

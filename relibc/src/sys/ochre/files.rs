@@ -100,14 +100,15 @@ pub unsafe fn fallocate(a: Args) -> Result {
 
 /// posix_fadvise: a hint, for which the descriptor must be open and no pipe.
 pub unsafe fn fadvise(a: Args) -> Result {
-    const SEEK_CUR: usize = 1;
-    native(sys::LSEEK, [int(a[0]), 0, SEEK_CUR, 0, 0, 0])?;
-    Ok(0)
+    readahead(a)?;
+    if a[3] as u32 > libc::POSIX_FADV_NOREUSE as u32 || (a[2] as isize) < 0 { Err(Errno::EINVAL) } else { Ok(0) }
 }
 
 /// readahead(2): a hint.
 pub unsafe fn readahead(a: Args) -> Result {
-    fadvise(a)
+    const SEEK_CUR: usize = 1;
+    native(sys::LSEEK, [int(a[0]), 0, SEEK_CUR, 0, 0, 0])?;
+    Ok(0)
 }
 
 pub unsafe fn fsync(a: Args) -> Result {

@@ -140,6 +140,9 @@ pub unsafe fn statx(a: Args) -> Result {
 }
 
 pub unsafe fn faccessat2(a: Args) -> Result {
+    if a[2] as i32 & !(libc::R_OK | libc::W_OK | libc::X_OK) != 0 {
+        return Err(Errno::EINVAL);
+    }
     Target::of(a[0], a[1], a[3])?.operate(OP_ACCESS, [u64::from(a[2] as u32), a[3] as u32 as u64, 0])
 }
 

@@ -94,6 +94,11 @@ fn status_word(code: i32, status: i32) -> i32 {
 }
 
 pub unsafe fn wait4(a: Args) -> Result {
+    /// __WNOTHREAD, __WALL, __WCLONE of wait(2).
+    const OF_CLONES: u64 = 0xe000_0000;
+    if u64::from(a[2] as u32) & !(WNOHANG | WSTOPPED | WCONTINUED | OF_CLONES) != 0 {
+        return Err(Errno::EINVAL);
+    }
     let (kind, id) = match a[0] as i32 {
         -1 => (P_ALL, 0),
         0 => (P_PGID, syscall::getpgid(0)? as u64),
