@@ -269,6 +269,7 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_personality => attributes::personality,
         SYS_getcpu => attributes::getcpu,
         SYS_capget => attributes::capget,
+        SYS_capset => attributes::capset,
         SYS_kcmp => attributes::kcmp,
         SYS_pidfd_send_signal => attributes::pidfd_send_signal,
         SYS_pidfd_getfd => attributes::pidfd_getfd,

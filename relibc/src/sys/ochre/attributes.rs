@@ -283,13 +283,33 @@ pub unsafe fn sched_get_priority_min(a: Args) -> Result {
 
 /// The kernel's time slice.
 pub unsafe fn sched_rr_get_interval(a: Args) -> Result {
+    if (a[0] as i32) < 0 {
+        return Err(Errno::EINVAL);
+    }
     syscall::get_affinity(a[0] as i32)?;
     put(a[1], super::clocks::time_of(4_000_000))
 }
 
+/// _LINUX_CAPABILITY_VERSION_3.
+const VERSION: u32 = 0x2008_0522;
+
+/// The caller's capabilities as capget(2) lays them out.
+fn capabilities() -> Result<[u32; 6]> {
+    let (low, high) = if syscall::get_credentials()?.euid == 0 { (u32::MAX, 0x1ff) } else { (0, 0) };
+    Ok([low, low, 0, high, high, 0])
+}
+
+/// capset(2): what the caller has already can be set; more is EPERM, and so is less, for a part of them cannot be given up here.
+pub unsafe fn capset(a: Args) -> Result {
+    if get::<u32>(a[0])? != VERSION {
+        put(a[0], VERSION)?;
+        return Err(Errno::EINVAL);
+    }
+    if get::<[u32; 6]>(a[1])? == capabilities()? { Ok(0) } else { Err(Errno::EPERM) }
+}
+
 /// capget(2) in its third version: all capabilities for the superuser, none for others.
 pub unsafe fn capget(a: Args) -> Result {
-    const VERSION: u32 = 0x2008_0522;
     let version: u32 = get(a[0])?;
     if version != VERSION {
         put(a[0], VERSION)?;
@@ -298,6 +318,5 @@ pub unsafe fn capget(a: Args) -> Result {
     if a[1] == 0 {
         return Ok(0);
     }
-    let (low, high) = if syscall::get_credentials()?.euid == 0 { (u32::MAX, 0x1ff) } else { (0, 0) };
-    put(a[1], [low, low, 0, high, high, 0])
+    put(a[1], capabilities()?)
 }
