@@ -12,31 +12,47 @@ type Destructor = unsafe extern "C" fn();
 /// Objects whose constructors were started, in that order.
 static CONSTRUCTED: Lock<Vec<ObjectRef>> = Lock::new(Vec::new());
 
-/// Runs the constructors of `object` and, before them, of what it needs.
+/// Runs the constructors of objects that have not run yet, but for those of `program`, which its own start code calls. `scope` is
+/// in the order of the search for symbols: who is needed comes behind who first needs it.
 ///
 /// # Safety
 /// All of them are relocated. The loader's lock is held.
-pub unsafe fn construct(object: ObjectRef) {
-    if object.constructed.replace(true) {
-        return;
+pub unsafe fn construct(scope: &[ObjectRef], program: Option<ObjectRef>) {
+    for object in order(scope) {
+        if Some(object) != program && !object.constructed.get() {
+            run_constructors(object);
+        }
     }
-    let deps = object.deps.borrow().clone();
-    for dep in deps {
-        construct(dep);
-    }
-    run_constructors(object);
 }
 
-/// Runs the constructors of what `program` needs, then the program's `.preinit_array` functions
-/// have already run.
-///
-/// # Safety
-/// As [`construct`].
-pub unsafe fn construct_dependencies(program: ObjectRef) {
-    let deps = program.deps.borrow().clone();
-    for dep in deps {
-        construct(dep);
+/// The order in which constructors run: dependencies first; among those that do not need each other, and in rings, as glibc's
+/// elf/dl-sort-maps.c has it: depth first from the end of the list, whose first object comes last and has no say.
+fn order(scope: &[ObjectRef]) -> Vec<ObjectRef> {
+    let Some((&root, others)) = scope.split_first() else { return Vec::new() };
+    let mut done = Vec::with_capacity(scope.len());
+    let mut seen = Vec::from([root]);
+    for &start in others.iter().rev() {
+        // Each object on the way down, and how many of its dependencies were visited: a chain of thousands is no deep recursion.
+        let mut path = Vec::new();
+        if !seen.contains(&start) {
+            seen.push(start);
+            path.push((start, 0));
+        }
+        while let Some((object, next)) = path.last_mut() {
+            let dep = object.deps.borrow().get(*next).copied();
+            *next += 1;
+            match dep {
+                Some(dep) if scope.contains(&dep) && !seen.contains(&dep) => {
+                    seen.push(dep);
+                    path.push((dep, 0));
+                }
+                Some(_) => {}
+                None => done.extend(path.pop().map(|(object, _)| object)),
+            }
+        }
     }
+    done.push(root);
+    done
 }
 
 /// Runs the program's `.preinit_array`.

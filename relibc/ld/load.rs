@@ -127,11 +127,11 @@ pub fn open(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>) 
 }
 
 /// What `dlopen` of `name` would open, if it is loaded: also under another name.
-fn find_open(held: &Held, name: &[u8], wanted_by: Option<ObjectRef>) -> Option<ObjectRef> {
-    find_loaded(held, name).or_else(|| {
-        let file = search::open(name, wanted_by, held).ok()?;
-        find_same(held, file.identity)
-    })
+fn find_open(held: &Held, name: &[u8], wanted_by: Option<ObjectRef>) -> Result<Option<ObjectRef>> {
+    match find_loaded(held, name) {
+        None => Ok(find_same(held, search::open(name, wanted_by, held)?.identity)),
+        found => Ok(found),
+    }
 }
 
 /// The loaded object that was made from a file.
@@ -143,7 +143,7 @@ fn find_same(held: &Held, identity: (u64, u64)) -> Option<ObjectRef> {
 
 fn open_inner(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>) -> Result<Option<ObjectRef>> {
     if flags & libc::RTLD_NOLOAD != 0 {
-        let Some(root) = find_open(held, name, wanted_by) else { return Ok(None) };
+        let Some(root) = find_open(held, name, wanted_by)? else { return Ok(None) };
         if flags & libc::RTLD_GLOBAL != 0 {
             make_global(held, root.local_scope.get());
             registry::publish(held);
@@ -183,7 +183,7 @@ fn open_inner(held: &Held, name: &[u8], flags: i32, wanted_by: Option<ObjectRef>
         root.permanent.set(true);
     }
     // SAFETY: everything the constructors need is in place.
-    unsafe { init::construct(root) };
+    unsafe { init::construct(&scope, None) };
     Ok(Some(root))
 }
 

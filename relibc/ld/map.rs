@@ -174,9 +174,6 @@ fn check_segments(file: &File, phdrs: &[Phdr]) -> Result<(usize, usize)> {
         if !in_file {
             return Err(file.bad("file too short: a segment lies outside"));
         }
-        if phdr.p_align & (page - 1) != 0 {
-            return Err(file.bad("ELF load command alignment not page-aligned"));
-        }
         if phdr.p_vaddr % page != phdr.p_offset % page {
             return Err(file.bad("ELF load command address/offset not page-aligned"));
         }

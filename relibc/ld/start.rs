@@ -199,10 +199,7 @@ unsafe fn load_all(held: &Held, stack: *mut usize, layout: &mut Layout, base: us
         relocate::finish(*object)?;
     }
     init::preinit(program);
-    for object in &roots[1..] {
-        init::construct(*object);
-    }
-    init::construct_dependencies(program);
+    init::construct(&scope, Some(program));
     Ok(program.entry)
 }
 

@@ -7,6 +7,8 @@
 //! With no arguments a program ends within a few seconds natively and prints at most some 10,000 lines; for more inputs than
 //! that it prints digests ([`Digest`]) of groups of results, and the single results with `--verbose`.
 
+pub mod elf;
+
 use std::fmt::{self, Write};
 
 /// Random numbers that are the same in every run (SplitMix64).
