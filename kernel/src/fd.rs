@@ -120,7 +120,7 @@ pub fn write(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 /// A file that has offsets; ESPIPE.
 fn positioned(me: &Arc<Thread>, fd: u64) -> Result<Arc<File>> {
     let file = me.process.file(fd as i32)?;
-    if file.object.seekable() { Ok(file) } else { Err(Errno::ESPIPE) }
+    if file.seekable() { Ok(file) } else { Err(Errno::ESPIPE) }
 }
 
 /// PREAD.

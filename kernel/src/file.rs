@@ -30,7 +30,7 @@ pub trait Object: Send + Sync + Any {
         Err(Errno::EINVAL)
     }
 
-    /// Read and write go by the file's position, and lseek moves it.
+    /// Read and write go by the file's position, and lseek moves it. Asked once, when the file is opened.
     fn seekable(&self) -> bool {
         false
     }
@@ -102,6 +102,8 @@ const CHANGEABLE: u32 = abi::O_NONBLOCK | abi::O_APPEND;
 pub struct File {
     /// What it refers to.
     pub object: Arc<dyn Object>,
+    /// [`Object::seekable`], which never changes.
+    seekable: bool,
     flags: AtomicU32,
     position: SpinLock<u64>,
     path: Option<Box<[u8]>>,
@@ -110,12 +112,22 @@ pub struct File {
 impl File {
     /// `flags`: O_ACCMODE, O_NONBLOCK, O_APPEND, O_PATH.
     pub fn new(object: Arc<dyn Object>, flags: u32) -> Arc<File> {
-        Arc::new(File { object, flags: AtomicU32::new(flags), position: SpinLock::new(0), path: None })
+        Self::make(object, flags, None)
     }
 
     /// The same, opened under an absolute path.
     pub fn with_path(object: Arc<dyn Object>, flags: u32, path: Box<[u8]>) -> Arc<File> {
-        Arc::new(File { object, flags: AtomicU32::new(flags), position: SpinLock::new(0), path: Some(path) })
+        Self::make(object, flags, Some(path))
+    }
+
+    fn make(object: Arc<dyn Object>, flags: u32, path: Option<Box<[u8]>>) -> Arc<File> {
+        let seekable = object.seekable();
+        Arc::new(File { object, seekable, flags: AtomicU32::new(flags), position: SpinLock::new(0), path })
+    }
+
+    /// Read and write go by the position.
+    pub fn seekable(&self) -> bool {
+        self.seekable
     }
 
     /// The status flags.
@@ -164,11 +176,12 @@ impl File {
     }
 
     /// read(2), or pread(2) with an offset.
+    #[inline]
     pub fn read(&self, to: UserSlice, offset: Option<u64>) -> Result<usize> {
         if !self.readable() {
             return Err(Errno::EBADF);
         }
-        if offset.is_some() || !self.object.seekable() {
+        if offset.is_some() || !self.seekable {
             return self.object.read(self, to, offset);
         }
         let position = *self.position.lock();
@@ -178,11 +191,12 @@ impl File {
     }
 
     /// write(2), or pwrite(2) with an offset.
+    #[inline]
     pub fn write(&self, from: UserSlice, offset: Option<u64>) -> Result<usize> {
         if !self.writable() {
             return Err(Errno::EBADF);
         }
-        if offset.is_some() || !self.object.seekable() {
+        if offset.is_some() || !self.seekable {
             return self.object.write(self, from, offset);
         }
         if self.flags() & abi::O_APPEND != 0 {
@@ -200,7 +214,7 @@ impl File {
 
     /// lseek(2).
     pub fn seek(&self, offset: i64, whence: u64) -> Result<u64> {
-        if !self.object.seekable() || self.flags() & abi::O_PATH != 0 {
+        if !self.seekable || self.flags() & abi::O_PATH != 0 {
             return Err(if self.flags() & abi::O_PATH != 0 { Errno::EBADF } else { Errno::ESPIPE });
         }
         let target = match whence {

@@ -19,6 +19,7 @@ use crate::scheme_handle::SchemeHandle;
 use crate::thread::Thread;
 use crate::user;
 use crate::wait::WaitQueue;
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
@@ -342,8 +343,8 @@ impl Port {
     pub(crate) fn close_handle(&self, id: u64) {
         let mut inner = self.inner.lock();
         // The id may stand for a newer handle already.
-        let gone = match inner.handles.get(&id) {
-            Some(handle) if handle.strong_count() == 0 => inner.handles.remove(&id),
+        let gone = match inner.handles.entry(id) {
+            Entry::Occupied(entry) if entry.get().strong_count() == 0 => Some(entry.remove()),
             _ => None,
         };
         drop(inner);

@@ -863,6 +863,7 @@ fn child_handles(parent: &Process, args: &abi::ProcessArgs) -> Result<FdTable<Ar
 }
 
 /// FORK: the child returns 0 from the same syscall.
+#[inline(never)]
 pub fn fork(me: &Arc<Thread>, regs: &hal::UserRegs) -> Result<usize> {
     let parent = &me.process;
     if !hal::mem::has_room() {

@@ -142,17 +142,11 @@ impl SchemeHandle {
         }
     }
 
-    /// A read that the kernel answers itself: nothing, or zero bytes.
-    fn read_constant(&self, to: UserSlice) -> Result<usize> {
-        if self.flags & abi::OPENED_READS_END != 0 {
-            return Ok(0);
-        }
+    /// A read of zero bytes that the kernel answers itself.
+    #[inline(never)]
+    fn read_zeroes(&self, to: UserSlice) -> Result<usize> {
         // In parts, so that interrupts come through.
         const PART: usize = 1 << 20;
-        if to.len <= PART {
-            user::zero(to.addr, to.len)?;
-            return Ok(to.len);
-        }
         let mut done = 0;
         while done < to.len {
             let part = to.part(done, PART);
@@ -167,6 +161,44 @@ impl SchemeHandle {
             }
         }
         Ok(done)
+    }
+
+    /// A read that the attached object or the server answers.
+    #[inline(never)]
+    fn read_served(&self, file: &File, to: UserSlice, offset: Option<u64>) -> Result<usize> {
+        if let (Some(object), Some(offset)) = (self.direct(), offset) {
+            return object.read(offset, to);
+        }
+        let args = [offset.unwrap_or(u64::MAX), to.len as u64, u64::from(file.flags() & O_NONBLOCK)];
+        let plain = Call::plain(abi::OP_READ, self.id, args);
+        let bytes = if to.len <= PAYLOAD_MAX {
+            self.call(Call { output: to, ..plain })?.0
+        } else {
+            let window = [Window { addr: to.addr, len: to.len as u64, access: WINDOW_WRITE }];
+            self.call(Call { windows: &window, ..plain })?.0
+        };
+        Ok(bytes.min(to.len))
+    }
+
+    /// A write that goes to the attached object or the server.
+    #[inline(never)]
+    fn write_served(&self, file: &File, from: UserSlice, offset: Option<u64>) -> Result<usize> {
+        if let (Some(object), Some(offset), true) =
+            (self.direct(), offset, self.flags & abi::OPENED_WRITE_ATTACHED != 0)
+        {
+            if offset != APPEND && offset.checked_add(from.len as u64).is_some_and(|end| end <= object.size()) {
+                return object.write(offset, from, false);
+            }
+        }
+        let args = [offset.unwrap_or(u64::MAX), from.len as u64, u64::from(file.flags() & O_NONBLOCK)];
+        let plain = Call::plain(abi::OP_WRITE, self.id, args);
+        let bytes = if from.len <= PAYLOAD_MAX {
+            self.call(Call { input: Input::User(from), ..plain })?.0
+        } else {
+            let window = [Window { addr: from.addr, len: from.len as u64, access: WINDOW_READ }];
+            self.call(Call { windows: &window, ..plain })?.0
+        };
+        Ok(bytes.min(from.len))
     }
 
     /// dup with a name: the server makes a new handle from this one.
@@ -220,43 +252,22 @@ impl Object for SchemeHandle {
     }
 
     fn read(&self, file: &File, to: UserSlice, offset: Option<u64>) -> Result<usize> {
-        if self.flags & (abi::OPENED_READS_END | abi::OPENED_READS_ZERO) != 0 {
-            return self.read_constant(to);
+        /// Above that, interrupts must come through.
+        const AT_ONCE: usize = 1 << 20;
+        if self.flags & abi::OPENED_READS_END != 0 {
+            return Ok(0);
         }
-        if let (Some(object), Some(offset)) = (self.direct(), offset) {
-            return object.read(offset, to);
+        if self.flags & abi::OPENED_READS_ZERO != 0 {
+            return if to.len <= AT_ONCE { user::zero(to.addr, to.len).map(|()| to.len) } else { self.read_zeroes(to) };
         }
-        let args = [offset.unwrap_or(u64::MAX), to.len as u64, u64::from(file.flags() & O_NONBLOCK)];
-        let plain = Call::plain(abi::OP_READ, self.id, args);
-        let bytes = if to.len <= PAYLOAD_MAX {
-            self.call(Call { output: to, ..plain })?.0
-        } else {
-            let window = [Window { addr: to.addr, len: to.len as u64, access: WINDOW_WRITE }];
-            self.call(Call { windows: &window, ..plain })?.0
-        };
-        Ok(bytes.min(to.len))
+        self.read_served(file, to, offset)
     }
 
     fn write(&self, file: &File, from: UserSlice, offset: Option<u64>) -> Result<usize> {
         if self.flags & abi::OPENED_WRITES_VANISH != 0 {
             return Ok(from.len);
         }
-        if let (Some(object), Some(offset), true) =
-            (self.direct(), offset, self.flags & abi::OPENED_WRITE_ATTACHED != 0)
-        {
-            if offset != APPEND && offset.checked_add(from.len as u64).is_some_and(|end| end <= object.size()) {
-                return object.write(offset, from, false);
-            }
-        }
-        let args = [offset.unwrap_or(u64::MAX), from.len as u64, u64::from(file.flags() & O_NONBLOCK)];
-        let plain = Call::plain(abi::OP_WRITE, self.id, args);
-        let bytes = if from.len <= PAYLOAD_MAX {
-            self.call(Call { input: Input::User(from), ..plain })?.0
-        } else {
-            let window = [Window { addr: from.addr, len: from.len as u64, access: WINDOW_READ }];
-            self.call(Call { windows: &window, ..plain })?.0
-        };
-        Ok(bytes.min(from.len))
+        self.write_served(file, from, offset)
     }
 
     fn seekable(&self) -> bool {
