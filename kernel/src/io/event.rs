@@ -213,21 +213,24 @@ impl Core {
             let mut batch = Batch::new(max - reported);
             let mut inner = self.inner.lock();
             to_look_at = to_look_at.min(inner.list.ready());
-            let nested = inner.collect(&mut to_look_at, &mut batch);
-            drop(inner);
-            if let Some((interest, file)) = nested {
+            if let Some((interest, file)) = inner.collect(&mut to_look_at, &mut batch) {
                 // Another queue looks at its own files, which must not happen under this one's lock.
+                drop(inner);
                 let bits = bits_now(&file);
-                if let Some((mask, data)) = self.inner.lock().list.settle(interest.token, bits) {
-                    batch.push(interest.token, EpollEvent { events: mask, data }, file);
+                inner = self.inner.lock();
+                match inner.list.settle(interest.token, bits) {
+                    Some((mask, data)) => batch.push(interest.token, EpollEvent { events: mask, data }, file),
+                    None => batch.keep(file),
                 }
             }
-            let inner = self.inner.lock();
             let ready = inner.list.ready();
             if ready == 0 {
                 self.readiness.clear(EPOLLIN);
             }
             drop(inner);
+            if batch.found == 0 && to_look_at == 0 && ready == 0 {
+                return Ok(reported);
+            }
             let bytes = zerocopy::IntoBytes::as_bytes(&batch.events[..batch.found]);
             if let Err(error) = out.copy_out(reported * size_of::<EpollEvent>(), bytes) {
                 let mut inner = self.inner.lock();
@@ -409,11 +412,9 @@ impl EventQueue {
     pub fn wait(&self, out: UserSlice, max: usize, deadline: Option<u64>, poll: bool) -> Result<usize> {
         let core = &self.core;
         loop {
-            if core.is_ready() {
-                let count = core.collect(out, max)?;
-                if count > 0 {
-                    return Ok(count);
-                }
+            let count = core.collect(out, max)?;
+            if count > 0 {
+                return Ok(count);
             }
             if poll {
                 return Ok(0);
