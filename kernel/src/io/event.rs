@@ -29,7 +29,7 @@ use ochre_logic::ready_list::{ReadyList, Token};
 /// Entries of one queue.
 const ENTRIES_MAX: usize = 1 << 16;
 /// Reports that are collected before they are copied out.
-const BATCH: usize = 8;
+const BATCH: usize = 4;
 /// What may go with EPOLLEXCLUSIVE.
 const EXCLUSIVE_OK: u32 = EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLWAKEUP | EPOLLET | EPOLLEXCLUSIVE;
 
@@ -141,11 +141,13 @@ impl Batch {
         self.looked < BATCH && self.found < self.max
     }
 
+    #[inline(always)]
     fn keep(&mut self, file: Arc<File>) {
         self.files[self.looked] = Some(file);
         self.looked += 1;
     }
 
+    #[inline(always)]
     fn push(&mut self, token: Token, event: EpollEvent, file: Arc<File>) {
         self.events[self.found] = event;
         self.tokens[self.found] = Some(token);
