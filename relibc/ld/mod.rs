@@ -21,6 +21,8 @@ pub mod entry;
 pub mod error;
 pub mod find;
 pub mod header;
+#[cfg(test)]
+mod hostile;
 pub mod init;
 pub mod lazy;
 pub mod load;
