@@ -239,7 +239,7 @@ impl Port {
         let first = inner.pending == 1;
         drop(inner);
         match server {
-            Some(server) => sched::unpark_here(&server),
+            Some(server) => sched::unpark(&server),
             None if first => self.readiness.raise(EPOLLIN),
             None => {}
         }

@@ -346,18 +346,6 @@ pub fn unpark(thread: &Arc<Thread>) {
     }
 }
 
-/// As [`unpark`], for work that the caller made and does not wait for: a parked thread becomes ready on this CPU if it may, even if another
-/// idles, which would cost an interrupt and cold caches. It runs when the caller waits, or at the end of its time slice.
-pub(crate) fn unpark_here(thread: &Arc<Thread>) {
-    let here = thread.sched.affinity.load(Relaxed) & (1 << cpu::id()) != 0;
-    let busy = CPUS.get().running_priority.load(Relaxed) != IDLE;
-    if here && busy && thread.sched.state.compare_exchange(PARKED, READY, SeqCst, SeqCst).is_ok() {
-        enqueue_on(cpu::id(), thread.clone());
-    } else {
-        unpark(thread);
-    }
-}
-
 /// Queues a READY thread where it will run soonest: its last CPU or any other that idles, else the last one it ran on.
 fn place(thread: Arc<Thread>) {
     let affinity = thread.sched.affinity.load(Relaxed);
