@@ -129,19 +129,21 @@ impl Pipe {
         if write && !read && nonblocking && self.state.lock().readers == 0 {
             return Err(Errno::ENXIO);
         }
+        // Who is there is looked at in the moment that tells the others of this end: somebody whom it lets go on may have closed again
+        // before this one waits.
+        let (reader, writer) = (read.then(|| ReadEnd::open(self.clone())), write.then(|| WriteEnd::open(self.clone())));
+        self.open_wait.wake_all();
         let seen =
             |state: &State| if read { (state.writers, state.write_opens) } else { (state.readers, state.read_opens) };
-        let opens = seen(&self.state.lock()).1;
-        let ends = (read.then(|| ReadEnd::of(self.clone())), write.then(|| WriteEnd::of(self.clone())));
-        self.open_wait.wake_all();
-        if nonblocking || (read && write) {
-            return Ok(ends);
-        }
-        self.open_wait.wait_until(None, || {
-            let (open, now) = seen(&self.state.lock());
+        let alone = match (&reader, &writer) {
+            (Some((_, (0, opens))), None) | (None, Some((_, (0, opens)))) if !nonblocking => Some(*opens),
+            _ => None,
+        };
+        let ends = (reader.map(|(end, _)| end), writer.map(|(end, _)| end));
+        if let Some(opens) = alone {
             // One that was opened and closed again counts, too.
-            (open > 0 || now != opens).then_some(())
-        })?;
+            self.open_wait.wait_until(None, || (seen(&self.state.lock()).1 != opens).then_some(()))?;
+        }
         Ok(ends)
     }
 
@@ -345,12 +347,18 @@ pub fn new() -> (Arc<ReadEnd>, Arc<WriteEnd>) {
 
 impl ReadEnd {
     fn of(pipe: Arc<Pipe>) -> Arc<ReadEnd> {
+        ReadEnd::open(pipe).0
+    }
+
+    /// An end, and in that moment the number of writers and how many were opened so far.
+    fn open(pipe: Arc<Pipe>) -> (Arc<ReadEnd>, (usize, u64)) {
         let mut state = pipe.state.lock();
         state.readers += 1;
         state.read_opens += 1;
+        let others = (state.writers, state.write_opens);
         drop(state);
         pipe.write_ready.clear(EPOLLERR);
-        Arc::new(ReadEnd(pipe))
+        (Arc::new(ReadEnd(pipe)), others)
     }
 
     /// readv(2).
@@ -361,12 +369,18 @@ impl ReadEnd {
 
 impl WriteEnd {
     fn of(pipe: Arc<Pipe>) -> Arc<WriteEnd> {
+        WriteEnd::open(pipe).0
+    }
+
+    /// An end, and in that moment the number of readers and how many were opened so far.
+    fn open(pipe: Arc<Pipe>) -> (Arc<WriteEnd>, (usize, u64)) {
         let mut state = pipe.state.lock();
         state.writers += 1;
         state.write_opens += 1;
+        let others = (state.readers, state.read_opens);
         drop(state);
         pipe.read_ready.clear(EPOLLHUP);
-        Arc::new(WriteEnd(pipe))
+        (Arc::new(WriteEnd(pipe)), others)
     }
 
     /// writev(2).
