@@ -451,6 +451,7 @@ fn enter_trampoline(me: &Arc<Thread>, regs: &mut UserRegs, interrupted: u64) -> 
     word!(page, SignalPage, saved_rflags).store(regs.rflags, Relaxed);
     word!(page, SignalPage, saved_rax).store(regs.rax, Relaxed);
     word!(page, SignalPage, interrupted).store(interrupted, Relaxed);
+    word!(page, SignalPage, saved_fs).store(me.enter_own_fs().unwrap_or(0), Relaxed);
     page.atomic_u32(offset_of!(SignalPage, held)).store(1, SeqCst);
     regs.rip = trampoline;
     regs.rax = shared.addr as u64;

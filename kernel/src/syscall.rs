@@ -74,6 +74,7 @@ static TABLE: [Handler; COUNT] = table! {
     TIMER_SET => io::timerfd::timer_set, TIMER_GET => io::timerfd::timer_get, CLOCK_GET => clock::clock_get,
     CLOCK_SET => clock::clock_set, SLEEP => clock::sleep, FUTEX_WAIT => io::futex::futex_wait,
     FUTEX_WAKE => io::futex::futex_wake, FUTEX_REQUEUE => io::futex::futex_requeue, FUTEX_WAKE_OP => io::futex::futex_wake_op,
+    REFLECT_FS => thread::reflect_fs,
     FUTEX_LOCK_PI => io::futex_pi::futex_lock_pi, FUTEX_UNLOCK_PI => io::futex_pi::futex_unlock_pi,
     PIPE => io::pipe::pipe, SOCKETPAIR => io::socket::socketpair, SENDMSG => io::socket::sendmsg,
     RECVMSG => io::socket::recvmsg, SHUTDOWN => io::socket::shutdown, SOCKET_OPTION => io::socket::socket_option,
@@ -114,7 +115,7 @@ pub fn enter(regs: &mut UserRegs) {
 }
 
 /// A number that is not ours goes to the process's handler, which sees the registers as the instruction left them
-/// (rcx: return address, r11: flags).
+/// (rcx: return address, r11: flags, or the FS base if REFLECT_FS gave another).
 fn reflect(me: &Arc<Thread>, regs: &mut UserRegs) {
     let handler = me.process.reflect.load(Relaxed);
     if handler == 0 {
@@ -122,7 +123,7 @@ fn reflect(me: &Arc<Thread>, regs: &mut UserRegs) {
         return;
     }
     regs.rcx = regs.rip;
-    regs.r11 = regs.rflags;
+    regs.r11 = me.enter_own_fs().unwrap_or(regs.rflags);
     regs.rip = handler;
 }
 

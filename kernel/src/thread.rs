@@ -39,6 +39,8 @@ pub struct Thread {
     pub clear_tid: AtomicU64,
     /// Head of the list of robust futexes, or 0.
     pub robust_list: AtomicU64,
+    /// The FS base of the process's own runtime, while a foreign program may have set another; 0: none.
+    pub reflect_fs: AtomicU64,
     /// What it does, for listings: the number of the syscall it is in, 0 in user mode.
     pub in_syscall: AtomicU64,
     flags: AtomicU32,
@@ -83,6 +85,7 @@ impl Thread {
             call: CallState::new(),
             clear_tid: AtomicU64::new(0),
             robust_list: AtomicU64::new(0),
+            reflect_fs: AtomicU64::new(0),
             in_syscall: AtomicU64::new(0),
             flags: AtomicU32::new(0),
             name: SpinLock::new(name),
@@ -108,6 +111,17 @@ impl Thread {
         if cpu != cpu::id() && self.context.is_running() {
             cpu::send_resched(cpu);
         }
+    }
+
+    /// Switches to the runtime's own FS base (REFLECT_FS); the one before, or `None` if there is no other. Of the calling thread.
+    pub(crate) fn enter_own_fs(&self) -> Option<u64> {
+        let own = self.reflect_fs.load(Relaxed);
+        if own == 0 {
+            return None;
+        }
+        let before = self.context.fs_base();
+        self.context.set_fs_base(own);
+        Some(before)
     }
 
     /// Attention was paid.
@@ -216,6 +230,15 @@ pub fn set_fs_base(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         return Err(Errno::EPERM);
     }
     me.context.set_fs_base(a[0]);
+    Ok(0)
+}
+
+/// REFLECT_FS.
+pub fn reflect_fs(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    if a[0] >= ochre_abi::layout::USER_END as u64 {
+        return Err(Errno::EPERM);
+    }
+    me.reflect_fs.store(a[0], Relaxed);
     Ok(0)
 }
 

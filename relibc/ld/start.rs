@@ -136,6 +136,9 @@ impl Layout {
 
 unsafe fn load_all(held: &Held, stack: *mut usize, layout: &mut Layout, base: usize) -> Result<usize> {
     let itself = describe_self(base)?;
+    if is_static() {
+        return beside_static(held, layout, itself);
+    }
     let program = if auxv::get(libc::AT_ENTRY) == Some(entry::start as *const () as usize) {
         load_program(held, stack, layout)?
     } else {
@@ -201,6 +204,34 @@ unsafe fn load_all(held: &Held, stack: *mut usize, layout: &mut Layout, base: us
     init::preinit(program);
     init::construct(&scope, Some(program));
     Ok(program.entry)
+}
+
+/// Whether the program that the kernel mapped asked for no interpreter: exec maps this library beside it all the same.
+fn is_static() -> bool {
+    auxv::get(libc::AT_ENTRY) != Some(entry::start as *const () as usize) && interpreter().is_none()
+}
+
+/// Sets up this library alone, to carry out the system calls of a static program; returns the program's entry point.
+unsafe fn beside_static(held: &Held, layout: &mut Layout, itself: Object) -> Result<usize> {
+    let itself = load::add(held, itself, b"libc.so.6");
+    itself.permanent.set(true);
+    let scope: &'static [ObjectRef] = Vec::from([itself]).leak();
+    itself.local_scope.set(scope);
+    load::make_global(held, scope);
+    registry::publish(held);
+    tls::lay_out(scope)?;
+    main_thread()?;
+    sys::late_init();
+    relocate::relocate(itself, false)?;
+    crate::start::set_globals();
+    relocate::finish(itself)?;
+    init::construct(scope, None);
+    // The program is to find what Linux tells one without an interpreter.
+    layout.set_auxv(libc::AT_BASE, 0);
+    match sys::result(sys::emulate()) {
+        Ok(_) => auxv::get(libc::AT_ENTRY).ok_or_else(|| fail!("the kernel did not say where the program starts")),
+        Err(errno) => Err(Error::new("the program", "cannot run a static program", errno)),
+    }
 }
 
 /// Describes this library from its own headers.

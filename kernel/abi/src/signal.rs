@@ -108,6 +108,8 @@ pub struct SignalPage {
     /// The interrupted syscall's number if it ended with EINTR because of this delivery (for SA_RESTART), else 0; its
     /// arguments are in their registers still, and the `syscall` instruction is the two bytes before `saved_rip`.
     pub interrupted: AtomicU64,
+    /// The FS base of the interrupted code, if REFLECT_FS gave another to run the trampoline with; else 0.
+    pub saved_fs: AtomicU64,
 }
 
 /// The process's page at [`crate::layout::PROCESS_PAGE`].

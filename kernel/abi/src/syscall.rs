@@ -100,7 +100,7 @@ syscalls! {
     76 GET_CREDENTIALS "`(*Credentials)`"
     77 SET_NAME "`(pointer, len)`: the thread's name, 15 bytes at the most."
     78 PROCESS_USAGE "`(who 0 self, -1 children; *Usage)`"
-    79 REFLECT_SET "`(handler)`: where a non-native syscall number goes: rcx = return address, r11 = flags, all else untouched. 0 = ENOSYS."
+    79 REFLECT_SET "`(handler)`: where a non-native syscall number goes: rcx = return address, r11 = flags (or the FS base, see REFLECT_FS), all else untouched. 0 = ENOSYS."
     80 KILL "`(pid, signal)`: kill(2) for one process; pid 0 and negative ones are procd's. Signal 0 probes."
     81 TGKILL "`(pid, tid, signal)`"
     82 SIGQUEUE "`(pid, tid or 0, signal, *SigInfo)`"
@@ -135,6 +135,8 @@ syscalls! {
 
     111 FUTEX_LOCK_PI "`(addr, deadline, flags FutexFlags)`: takes the word for the calling thread, lending its owner the caller's priority while it waits. EDEADLK, EAGAIN, ETIMEDOUT, EINTR, ESRCH."
     112 FUTEX_UNLOCK_PI "`(addr, flags)`: gives the word to the waiter of the highest priority. EPERM."
+
+    113 REFLECT_FS "`(own)`: the FS base with which reflected syscalls and signal deliveries of this thread run; the interrupted one stands in r11, or in SignalPage::saved_fs. 0: they run with whatever there is."
 
     // Pipes and sockets
     114 PIPE "`(*[i32; 2], flags)`: pipe2(2)."

@@ -98,6 +98,7 @@ pub fn fork(me: &Arc<Thread>, regs: &hal::UserRegs) -> Result<usize> {
     child.signals.fork_from(&child, &parent.signals)?;
     child.reflect.store(parent.reflect.load(Relaxed), Relaxed);
     let thread = Thread::new(&child, pid, context, me.name());
+    thread.reflect_fs.store(me.reflect_fs.load(Relaxed), Relaxed);
     thread.signals.fork_from(&thread, &me.signals)?;
     child.add_thread(&thread)?;
     crate::sched::start(&thread);

@@ -189,6 +189,17 @@ pub unsafe fn spawn_vfork(
     clone_raw(flags as usize, stack, none, none, core::ptr::null_mut())
 }
 
+/// Foreign programs without an interpreter.
+pub mod emulate {
+    /// Nothing: on Linux such a program never has this library beside it.
+    ///
+    /// # Safety
+    /// None; as the other back end's.
+    pub unsafe fn begin() -> isize {
+        -(libc::ENOSYS as isize)
+    }
+}
+
 /// Nothing: on Linux no signal is held back (see `pthread::cancel`).
 pub fn take_held_back() {}
 

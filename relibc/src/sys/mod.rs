@@ -33,7 +33,7 @@ pub use backend::spawn_vfork;
 pub use backend::{Attributes, FileAction, spawn};
 pub use backend::{
     PerThread, call, clone_thread, early_init, exit_process, exit_thread, exit_thread_unmapping, fork, late_init,
-    set_fs, sigaction, start_thread, take_held_back,
+    set_fs, sigaction, start_thread, take_held_back, emulate::begin as emulate,
 };
 pub use table::*;
 

@@ -12,6 +12,7 @@ mod attributes;
 mod clocks;
 mod control;
 mod descriptors;
+pub mod emulate;
 mod events;
 mod files;
 mod futex;

@@ -15,7 +15,8 @@ pub use strings::{CStrings, Strings};
 use crate::elf::page_up;
 use crate::{OwnedFd, cpu, signal, syscall};
 use core::iter::once;
-use ochre_abi::file::{AT_FDCWD, O_CLOEXEC, O_EXEC, O_RDONLY};
+use ochre_abi::call::{CallArgs, OP_STAT};
+use ochre_abi::file::{AT_FDCWD, O_CLOEXEC, O_EXEC, O_RDONLY, Stat};
 use ochre_abi::layout::{PAGE_SIZE, USER_END};
 use ochre_abi::memory::{MAP_ANONYMOUS, MAP_PRIVATE, PROT_READ, PROT_WRITE};
 use ochre_abi::process::{FdPair, PROCESS_INHERIT_FDS, ProcessArgs, ProgramInfo, RIGHTS_ALL, StartArgs};
@@ -25,6 +26,8 @@ use stack::{Aux, Plan};
 
 type PageBuffer = [u8; PAGE_SIZE];
 
+/// What is mapped beside a program that asks for no interpreter.
+const EMULATOR: &[u8] = b"/lib64/ld-linux-x86-64.so.2";
 /// Where position-independent programs start, before randomisation (Linux's ELF_ET_DYN_BASE).
 const PROGRAM_BASE: u64 = 0x5555_5555_4000;
 /// Where interpreters start, before randomisation: far above programs, below the stack.
@@ -135,13 +138,18 @@ fn build<'a>(
     };
     let mut entry = mapped.entry;
     let mut base = 0;
-    if let Some((offset, len)) = interpreter {
-        let path = spare.get_mut(..len).ok_or(Errno::ENOEXEC)?;
-        map::read_exactly(&file, path, offset)?;
-        if path.last() != Some(&0) {
-            return Err(Errno::ENOEXEC);
+    let loader = match interpreter {
+        Some((offset, len)) => {
+            let path = spare.get_mut(..len).ok_or(Errno::ENOEXEC)?;
+            map::read_exactly(&file, path, offset)?;
+            if path.last() != Some(&0) {
+                return Err(Errno::ENOEXEC);
+            }
+            Some(open(AT_FDCWD, path.split(|&byte| byte == 0).next().unwrap_or(&[]))?)
         }
-        let loader = open(AT_FDCWD, path.split(|&byte| byte == 0).next().unwrap_or(&[]))?;
+        None => emulator(&file)?,
+    };
+    if let Some(loader) = loader {
         let len = syscall::pread(loader.get(), &mut first, 0)?;
         let broken = |_| Errno::ELIBBAD;
         let program = map::program(&loader, first.get(..len).ok_or(Errno::EIO)?, &mut spare).map_err(broken)?;
@@ -178,6 +186,26 @@ fn build<'a>(
     };
     let info = ProgramInfo { file: file.get() as u64 + 1, ..written.info };
     Ok(Image { space, entry, stack: written.pointer, name: name(path), file, info })
+}
+
+/// The C library, which carries out the system calls of a program without an interpreter; none for the C library itself, which is
+/// such a program, nor in a system without it.
+fn emulator(program: &OwnedFd) -> Result<Option<OwnedFd>> {
+    let library = match open(AT_FDCWD, EMULATOR) {
+        Err(Errno::ENOENT) => return Ok(None),
+        other => other?,
+    };
+    Ok((identity(&library)? != identity(program)?).then_some(library))
+}
+
+/// Device and inode of a file.
+fn identity(file: &OwnedFd) -> Result<(u64, u64)> {
+    let mut stat = Stat::default();
+    let output = core::ptr::from_mut(&mut stat).expose_provenance() as u64;
+    let args = CallArgs { op: OP_STAT.into(), output, output_len: size_of::<Stat>() as u64, ..CallArgs::default() };
+    // SAFETY: the answer's place is `stat`, of which every bit pattern is one.
+    unsafe { syscall::call(file.get(), &args) }?;
+    Ok((stat.dev, stat.ino))
 }
 
 /// The last component of a path, cut at 15 bytes.

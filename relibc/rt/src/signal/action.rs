@@ -55,6 +55,8 @@ pub struct Dispatcher {
     pub action: fn(signal: u32) -> Action,
     /// The calling thread's alternate stack.
     pub alternate_stack: fn() -> AltStack,
+    /// For a foreign program under emulation: its own FS base and the C library's; handlers run with the first.
+    pub program_fs: fn() -> Option<(usize, usize)>,
     /// Whether [`HELD_BACK`] is to stay pending for now: while it is, waits end with EINTR at once, and nothing is delivered for it.
     pub holds_back: fn() -> bool,
 }

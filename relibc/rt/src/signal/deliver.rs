@@ -137,6 +137,7 @@ pub unsafe extern "C" fn run(page: *mut Page, fpu: *mut u8, frame: *mut Frame) {
     // From here on the page may be used by another delivery: only its shared words are looked at.
     // SAFETY: the page lives as long as the thread.
     let shared = unsafe { &(*page).shared };
+    let saved_fs = shared.saved_fs.load(Relaxed);
     // SAFETY: filled above; raw pointers, because the handler changes the frame through its own.
     let (info, context) = unsafe { (&raw mut (*frame).info, &raw mut (*frame).context) };
     let mut another = false;
@@ -146,7 +147,17 @@ pub unsafe extern "C" fn run(page: *mut Page, fpu: *mut u8, frame: *mut Frame) {
         shared.mask.store((mask | chosen.mask | own) & !UNBLOCKABLE, SeqCst);
         shared.held.store(0, SeqCst);
         deliver_pending(shared);
+        let program = (dispatcher().program_fs)();
+        if let Some((program, _)) = program {
+            // Neither this function nor what it calls from here to the second change uses thread-local storage.
+            // SAFETY: the program's own base.
+            let _ = unsafe { syscall::set_fs_base(program) };
+        }
         handler(chosen.info.signal as i32, info, context);
+        if let Some((_, own)) = program {
+            // SAFETY: the C library's own base.
+            let _ = unsafe { syscall::set_fs_base(own) };
+        }
         // SAFETY: the frame is still there; the handler may have changed it.
         let mask = unsafe { (*context).sigmask[0] } & !UNBLOCKABLE;
         // What became pending meanwhile is delivered to the interrupted code as well, once its registers are back, and not to this
@@ -173,9 +184,12 @@ pub unsafe extern "C" fn run(page: *mut Page, fpu: *mut u8, frame: *mut Frame) {
             shared.saved_rsp.store(gregs[reg::RSP], Relaxed);
             shared.saved_rflags.store(gregs[reg::EFL], Relaxed);
             shared.saved_rax.store(gregs[reg::RAX], Relaxed);
+            shared.saved_fs.store(saved_fs, Relaxed);
             (*frame).registers[reg::RAX] = page.expose_provenance() as u64;
             (*frame).resume = resume(super::trampoline::trampoline as *const () as u64, 0, gregs[reg::RSP]);
         }
+        // For another signal the C library's FS base stays, and the page still has the interrupted one.
+        (*frame).fs = if another { 0 } else { saved_fs };
         if (*context).fpregs == 0 {
             (*context).fpregs = fpu as u64;
         }

@@ -8,7 +8,7 @@ use ochre_abi::signal::{SigInfo, SignalPage};
 #[derive(Debug)]
 pub struct Page {
     pub shared: SignalPage,
-    pad: [u64; 5],
+    pad: [u64; 4],
     /// r8–r15, rdi, rsi, rbp, rbx, rdx, saved by the trampoline, then a place for rax and rcx: the order of glibc's gregs.
     pub registers: [u64; 15],
     /// For going on with signals held.
@@ -59,6 +59,9 @@ pub struct Frame {
     pub resume: Resume,
     pub context: UContext,
     pub info: SigInfoT,
+    /// The FS base to go back with, or 0: the present one.
+    pub fs: u64,
+    pad: u64,
 }
 
 /// Bytes below the stack pointer that leaf functions use (System V ABI AMD64, 3.2.2).
@@ -69,6 +72,7 @@ pub const RETURN_WORDS: usize = 16;
 pub const REGISTERS: usize = core::mem::offset_of!(Page, registers);
 pub const RESUME: usize = core::mem::offset_of!(Page, resume);
 pub const SSE: usize = core::mem::offset_of!(Page, sse);
+pub const FS: usize = core::mem::offset_of!(Frame, fs);
 pub const FPREGS: usize = core::mem::offset_of!(Frame, context) + core::mem::offset_of!(UContext, fpregs);
 
 const _: () = assert!(size_of::<Page>() == 4096 && SSE.is_multiple_of(16) && size_of::<Frame>().is_multiple_of(16));

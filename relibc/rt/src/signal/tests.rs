@@ -123,8 +123,12 @@ thread_local! {
     static NESTED: Cell<u32> = const { Cell::new(0) };
 }
 
-static DISPATCHER: Dispatcher =
-    Dispatcher { action: |_| ACTION.get(), alternate_stack: || ALTERNATE.get(), holds_back: || false };
+static DISPATCHER: Dispatcher = Dispatcher {
+    action: |_| ACTION.get(),
+    alternate_stack: || ALTERNATE.get(),
+    holds_back: || false,
+    program_fs: || None,
+};
 
 extern "C" fn handler(signal: i32, info: *mut SigInfoT, context: *mut UContext) {
     let page = page();

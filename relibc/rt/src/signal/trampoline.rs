@@ -1,7 +1,7 @@
 //! The assembly of a delivery. The module above says what it does and why it is safe against further signals.
 
 use super::deliver::{FPU_SIZE, choose, run};
-use super::frame::{FPREGS, Frame, RED_ZONE, REGISTERS, RESUME, RETURN_WORDS, SSE};
+use super::frame::{FPREGS, FS, Frame, RED_ZONE, REGISTERS, RESUME, RETURN_WORDS, SSE};
 use core::arch::naked_asm;
 
 /// Where the kernel goes on to deliver signals: rax is the signal page, rip, rsp, rflags and rax of the interrupted code stand in it.
@@ -59,6 +59,14 @@ pub unsafe extern "C" fn trampoline() -> ! {
         "mov rdi, rbx",
         "call {run}",
 
+        // The interrupted code's FS base, if it was another: nothing below uses it.
+        "mov rdi, [rsp + {fs}]",
+        "test rdi, rdi",
+        "jz 7f",
+        "mov eax, {set_fs_base}",
+        "syscall",
+        "7:",
+
         // Everything back from the frame; signals may come between any two of these.
         "mov rdi, [rsp + {fpregs}]",
         "mov eax, -1",
@@ -107,6 +115,8 @@ pub unsafe extern "C" fn trampoline() -> ! {
         return_words = const RED_ZONE + RETURN_WORDS,
         red_zone = const RED_ZONE,
         fpregs = const FPREGS,
+        fs = const FS,
+        set_fs_base = const ochre_abi::syscall::SET_FS_BASE,
         frame_size = const size_of::<Frame>(),
         choose = sym choose,
         run = sym run,

@@ -44,7 +44,12 @@ static TABLE: Table = Table {
         SIGNAL_MAX as usize],
 };
 
-static DISPATCHER: Dispatcher = Dispatcher { action, alternate_stack, holds_back: crate::pthread::cancel::holds_back };
+static DISPATCHER: Dispatcher = Dispatcher {
+    action,
+    alternate_stack,
+    program_fs: super::emulate::program_fs,
+    holds_back: crate::pthread::cancel::holds_back,
+};
 
 /// The table while one thread changes it.
 struct Writing(Option<&'static SignalPage>);

@@ -21,12 +21,14 @@ pub struct PerThread {
     pub alternate: AltStack,
     /// The name that PR_SET_NAME gave it, ended by a NUL; empty: none.
     pub name: [u8; 16],
+    /// Under emulation: the FS base of the foreign program, once it has set one; else 0.
+    pub program_fs: usize,
 }
 
 impl PerThread {
     /// Of a thread that does not run yet.
     pub const fn new() -> PerThread {
-        PerThread { page: None, alternate: AltStack::NONE, name: [0; 16] }
+        PerThread { page: None, alternate: AltStack::NONE, name: [0; 16], program_fs: 0 }
     }
 }
 
