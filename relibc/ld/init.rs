@@ -1,5 +1,6 @@
 //! Constructors and destructors of objects.
 
+use super::debug::debug;
 use super::object::ObjectRef;
 use crate::auxv;
 use crate::lock::Lock;
@@ -70,6 +71,9 @@ pub unsafe fn preinit(program: ObjectRef) {
 pub unsafe fn run_constructors(object: ObjectRef) {
     object.constructed.set(true);
     CONSTRUCTED.lock().push(object);
+    if object.init != 0 || !object.init_array.as_slice().is_empty() {
+        debug!(ANY, "\ncalling init: {}\n", object.shown());
+    }
     if object.init != 0 {
         call_constructors(&[object.init]);
     }
@@ -101,6 +105,7 @@ pub unsafe fn destruct(object: ObjectRef) {
     if !object.constructed.get() || object.destructed.replace(true) {
         return;
     }
+    debug!(ANY, "\ncalling fini: {} [0]\n", object.shown());
     for &function in object.fini_array.as_slice().iter().rev() {
         if function != 0 && function != usize::MAX {
             let function: Destructor = core::mem::transmute(function);

@@ -19,14 +19,17 @@ pub fn bind_now() {
     BIND_NOW.store(true, Ordering::Relaxed);
 }
 
-/// Whether the calls of `object` can be bound lazily and it has not asked for the contrary.
+/// Whether neither LD_BIND_NOW nor `object` itself asks for its calls to be bound at once.
+pub fn is_wanted(object: &Object) -> bool {
+    !BIND_NOW.load(Ordering::Relaxed) && !object.bind_now
+}
+
+/// Whether the calls of `object` can be bound lazily.
 pub fn is_possible(object: &Object) -> bool {
     const RESERVED: usize = 3 * size_of::<usize>();
     let at = object.pltgot;
     let protected = object.relro.is_some_and(|(start, len)| at.wrapping_add(RESERVED) > start && at < start + len);
-    !BIND_NOW.load(Ordering::Relaxed)
-        && !object.bind_now
-        && !object.is_self
+    !object.is_self
         && !object.jmprel.as_slice().is_empty()
         && at.is_multiple_of(size_of::<usize>())
         && object.may_write(at, RESERVED)

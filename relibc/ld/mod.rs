@@ -15,6 +15,7 @@
 //! are bound when they are first made, unless the object, `dlopen` or LD_BIND_NOW wants it earlier.
 //! A damaged file is an error with the file's name; see [`map`] for what is checked.
 
+pub mod debug;
 pub mod dl;
 pub mod elf;
 pub mod entry;

@@ -1,5 +1,6 @@
 //! Relocations. x86-64 psABI, table 4.9, and "TLS descriptors for x86".
 
+use super::debug::{self, debug};
 use super::elf::*;
 use super::entry::relr_apply;
 use super::error::{Error, Occasion, Result, fail, show};
@@ -34,7 +35,9 @@ pub unsafe fn relocate(object: ObjectRef, lazy: bool) -> Result<()> {
     }
     let reader = registry::read();
     let mut linker = Linker::new(object, reader.global());
-    let lazy = lazy && lazy::is_possible(&object);
+    let wanted = lazy && lazy::is_wanted(&object);
+    let lazy = wanted && lazy::is_possible(&object);
+    debug!(RELOC, "\nrelocation processing: {}{}", object.shown(), if wanted { " (lazy)" } else { "" });
     if lazy {
         lazy::prepare(object);
     }
@@ -214,6 +217,16 @@ impl<'a> Linker<'a> {
         let deep = if object.deepbind.get() { local } else { &[] };
         let found =
             [symbolic, deep, self.global, local].into_iter().find_map(|scope| symbols::lookup(scope, &query, None));
+        if let Some(found) = found
+            && debug::wants(debug::BINDINGS)
+        {
+            let version = query.version.map_or_else(Default::default, |version| alloc::format!(" [{}]", show(version)));
+            let (from, to) = (object.shown(), found.object.shown());
+            debug::lines(&alloc::format!(
+                "binding file {from} [0] to {to} [0]: normal symbol `{}'{version}",
+                show(text)
+            ));
+        }
         match found {
             Some(found) if found.binding() == STB_GNU_UNIQUE => Ok(Target::Found(self.unique(text, found))),
             Some(found) => Ok(Target::Found(found)),

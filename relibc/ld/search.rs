@@ -3,6 +3,7 @@
 //! A name with a slash is a path. Otherwise: DT_RPATH (if who asks has no DT_RUNPATH: its own, that of whoever made it be loaded
 //! and so on, and the program's, of those without DT_RUNPATH), LD_LIBRARY_PATH, DT_RUNPATH, the default directories.
 
+use super::debug::debug;
 use super::error::{Error, Result, show};
 use super::header::{self, OTHER_CLASS, Verdict};
 use super::map::File;
@@ -47,6 +48,7 @@ pub fn open(name: &[u8], wanted_by: Option<ObjectRef>, held: &Held) -> Result<Fi
             None => Err(search.failed()),
         };
     }
+    debug!(LIBS, "find library={} [0]; searching", show(name));
     let mut lists: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     let (library_path, program) =
         held.with(|registry| (registry.library_path.clone(), registry.objects.first().copied()));
@@ -98,6 +100,7 @@ impl Search<'_> {
         path.extend_from_slice(if dir.is_empty() { b"." } else { dir });
         path.push(b'/');
         path.extend_from_slice(self.name);
+        debug!(LIBS, "  trying file={}", show(&path));
         path.push(0);
         self.attempt(path)
     }

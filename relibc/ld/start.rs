@@ -5,7 +5,7 @@ use super::error::{Error, Occasion, Result, fail, show};
 use super::map::{self, File};
 use super::object::{Mapping, Object, ObjectRef};
 use super::registry::{self, Held};
-use super::{entry, init, lazy, load, relocate, tls, version};
+use super::{debug, entry, init, lazy, load, relocate, tls, version};
 use crate::thread::Thread;
 use crate::{auxv, pthread, runtime, sys};
 use alloc::vec::Vec;
@@ -152,6 +152,9 @@ unsafe fn load_all(held: &Held, stack: *mut usize, layout: &mut Layout, base: us
     let mut roots = Vec::from([program]);
     let secure = auxv::get(libc::AT_SECURE).unwrap_or(0) != 0;
     if !secure {
+        if let Some(list) = layout.env(b"LD_DEBUG") {
+            debug::set(list);
+        }
         if layout.env(b"LD_BIND_NOW").is_some_and(|value| !value.is_empty()) {
             lazy::bind_now();
         }

@@ -519,6 +519,8 @@ fn programs(dir: &Dir) {
         let mut file = File::new();
         file.constant("value", value);
         file.soname = Some("libvalue.so");
+        let constructor = file.constant("", 0);
+        file.constructors.push(constructor);
         let number = file.word(u64::from(value) + 100);
         file.define("number", elf::OBJECT, number, 8);
         dir.put(name, &file.finish());
@@ -555,6 +557,27 @@ fn programs(dir: &Dir) {
     dir.run(&plain, &[("LD_LIBRARY_PATH", &format!("/nowhere;{third}")), bind_now]);
     dir.run(&runpath, &[("LD_PRELOAD", &dir.path("b/libvalue.so"))]);
     dir.run(&runpath, &[("LD_PRELOAD", "libmissing.so")]);
+    for what in ["libs,files", "bindings", "reloc"] {
+        let path = ("LD_LIBRARY_PATH", third.as_str());
+        let output = Command::new(&plain).env_clear().envs([path, ("LD_DEBUG", what)]).output().expect("it exists");
+        println!("LD_DEBUG={what} {:?}", output.status.code());
+        // Only our files: glibc looks for its libc elsewhere, and in folders for each kind of processor.
+        for line in String::from_utf8_lossy(&output.stderr).lines() {
+            let line = dir.clean(line.split_once(":\t").map_or(line, |(_, text)| text));
+            let ours =
+                line.contains("DIR/plain") || line.contains("DIR/c/libvalue.so") || line.contains("library=libvalue");
+            if ours
+                && !line.contains("program:")
+                && !line.contains("control:")
+                && !line.contains("needed")
+                && !line.contains("__libc_start_main")
+                && !line.contains("libc.so.6")
+                && !line.contains("fini: DIR/plain")
+            {
+                println!("{line}");
+            }
+        }
+    }
     // A library asks; the program's DT_RPATH counts, its DT_RUNPATH does not.
     let mut file = File::new();
     file.needed.push("libvalue.so".into());
