@@ -176,7 +176,7 @@ impl File {
     }
 
     /// read(2), or pread(2) with an offset.
-    #[inline]
+    #[inline(always)]
     pub fn read(&self, to: UserSlice, offset: Option<u64>) -> Result<usize> {
         if !self.readable() {
             return Err(Errno::EBADF);
@@ -191,7 +191,7 @@ impl File {
     }
 
     /// write(2), or pwrite(2) with an offset.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, from: UserSlice, offset: Option<u64>) -> Result<usize> {
         if !self.writable() {
             return Err(Errno::EBADF);

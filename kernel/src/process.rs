@@ -268,6 +268,7 @@ impl Process {
     }
 
     /// The open file at `fd`; EBADF.
+    #[inline(always)]
     pub fn file(&self, fd: i32) -> Result<Arc<File>> {
         self.handles.lock().get(fd).map(|entry| entry.file.clone()).ok_or(Errno::EBADF)
     }
