@@ -6,7 +6,7 @@ use crate::scheme_handle::SchemeHandle;
 use crate::thread::Thread;
 use crate::user::{self, UserSlice};
 use alloc::sync::Arc;
-use ochre_abi::call::{CallArgs, OP_GIVE_UP};
+use ochre_abi::call::{CallArgs, OP_FALLOCATE, OP_GIVE_UP, OP_XATTR_GET, OP_XATTR_REMOVE};
 use ochre_abi::file::{self as abi, IoVec, O_CLOEXEC};
 use ochre_abi::{Errno, Result};
 
@@ -120,7 +120,7 @@ pub fn write(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 /// A file that has offsets; ESPIPE.
 fn positioned(me: &Arc<Thread>, fd: u64) -> Result<Arc<File>> {
     let file = me.process.file(fd as i32)?;
-    if file.seekable() { Ok(file) } else { Err(Errno::ESPIPE) }
+    if file.seekable() || file.object.takes_offsets() { Ok(file) } else { Err(Errno::ESPIPE) }
 }
 
 /// PREAD.
@@ -188,5 +188,16 @@ pub fn lseek(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 pub fn call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let file = me.process.file(a[0] as i32)?;
     let args: CallArgs = user::read(a[1])?;
+    if is_xattr(&args) && file.object::<SchemeHandle>().is_none() {
+        return Err(Errno::EOPNOTSUPP);
+    }
+    if args.op == u32::from(OP_FALLOCATE) && matches!(file.object.kind(), "pipe" | "fifo") {
+        return Err(if file.writable() { Errno::ESPIPE } else { Errno::EBADF });
+    }
     file.object.call(&file, &args)
+}
+
+/// The call is about extended attributes, which only files of servers can have.
+pub(crate) fn is_xattr(args: &CallArgs) -> bool {
+    u16::try_from(args.op).is_ok_and(|op| (OP_XATTR_GET..=OP_XATTR_REMOVE).contains(&op))
 }

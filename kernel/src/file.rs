@@ -35,6 +35,11 @@ pub trait Object: Send + Sync + Any {
         false
     }
 
+    /// pread and pwrite work: it is seekable, or takes any offset for the same (/dev/null), so that lseek always gives 0.
+    fn takes_offsets(&self) -> bool {
+        self.seekable()
+    }
+
     /// Bytes, for SEEK_END.
     fn size(&self) -> Result<u64> {
         Err(Errno::ESPIPE)
@@ -214,8 +219,11 @@ impl File {
 
     /// lseek(2).
     pub fn seek(&self, offset: i64, whence: u64) -> Result<u64> {
-        if !self.seekable || self.flags() & abi::O_PATH != 0 {
-            return Err(if self.flags() & abi::O_PATH != 0 { Errno::EBADF } else { Errno::ESPIPE });
+        if self.flags() & abi::O_PATH != 0 {
+            return Err(Errno::EBADF);
+        }
+        if !self.seekable {
+            return if self.object.takes_offsets() { Ok(0) } else { Err(Errno::ESPIPE) };
         }
         let target = match whence {
             abi::SEEK_SET => u64::try_from(offset).map_err(|_| Errno::EINVAL)?,

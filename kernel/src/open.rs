@@ -12,7 +12,7 @@ use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_abi::call::{self as abi, CallArgs, PathPair, Window};
-use ochre_abi::file::{O_CLOEXEC, O_PATH, O_RDONLY};
+use ochre_abi::file::{AT_EMPTY_PATH, O_CLOEXEC, O_PATH, O_RDONLY};
 use ochre_abi::{Errno, Result};
 use ochre_logic::path;
 
@@ -111,6 +111,14 @@ fn resolve<'p>(me: &Arc<Thread>, dirfd: i32, given: &'p [u8]) -> Result<Resolved
     Ok(Resolved { server, handle: 0, _base: None, rest, whole })
 }
 
+/// What a descriptor refers to, as the start of an empty path. EXDEV for what no server opened.
+fn opened(me: &Arc<Thread>, fd: i32) -> Result<Resolved<'static>> {
+    let file = me.process.file(fd)?;
+    let handle = file.object::<SchemeHandle>().ok_or(Errno::EXDEV)?;
+    let (server, id) = (Server::Port(handle.port.clone()), handle.id);
+    Ok(Resolved { server, handle: id, _base: Some(file), rest: Cow::Borrowed(&[]), whole: Cow::Borrowed(&[]) })
+}
+
 /// Opens a path.
 pub fn open(me: &Arc<Thread>, dirfd: i32, given: &[u8], flags: u32, mode: u32) -> Result<Arc<File>> {
     let mut next: Option<Vec<u8>> = None;
@@ -170,6 +178,9 @@ pub fn path_call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
                     if op == abi::OP_ACCESS {
                         return Ok(0);
                     }
+                    if crate::fd::is_xattr(&args) {
+                        return Err(Errno::EOPNOTSUPP);
+                    }
                     let file = File::new(object, O_RDONLY);
                     return file.object.call(&file, &CallArgs { input_len: 0, ..args });
                 }
@@ -200,10 +211,12 @@ pub fn path_call2(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let pair: PathPair = user::read(a[0])?;
     let args: CallArgs = user::read(a[1])?;
     let op = path_op(&args)?;
-    let mut paths = [read_path(pair.path, pair.path_len)?, read_path(pair.path2, pair.path2_len)?];
+    let by_descriptor = op == abi::OP_LINK && pair.path_len == 0 && args.args[0] & AT_EMPTY_PATH != 0;
+    let from = if by_descriptor { Vec::new() } else { read_path(pair.path, pair.path_len)? };
+    let mut paths = [from, read_path(pair.path2, pair.path2_len)?];
     for _ in 0..REDIRECTS_MAX {
         let next = {
-            let first = resolve(me, pair.dirfd, &paths[0])?;
+            let first = if by_descriptor { opened(me, pair.dirfd)? } else { resolve(me, pair.dirfd, &paths[0])? };
             let second = resolve(me, pair.dirfd2, &paths[1])?;
             let (Server::Port(port), Server::Port(other)) = (first.server, second.server) else {
                 return Err(Errno::EXDEV);

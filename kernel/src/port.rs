@@ -592,9 +592,21 @@ pub fn caller_info(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         sid: caller.process.sid(),
         blocked: caller.signals.mask(),
         ignored: caller.process.signals.ignored(),
+        ruid: credentials.ruid,
+        rgid: credentials.rgid,
     };
     user::write(a[2], &info)?;
     Ok(0)
+}
+
+/// CALLER_GROUPS.
+pub fn caller_groups(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let port = port_of(me, a[0])?;
+    let groups = port.caller(a[1])?.process.attributes(|own| own.groups.clone());
+    for (n, group) in groups.iter().enumerate().take(usize::try_from(a[3]).unwrap_or(usize::MAX)) {
+        user::write(a[2].wrapping_add(4 * n as u64), group)?;
+    }
+    Ok(groups.len())
 }
 
 /// HANDLE_READY.

@@ -274,6 +274,11 @@ impl Object for SchemeHandle {
         self.flags & abi::OPENED_SEEKABLE != 0
     }
 
+    fn takes_offsets(&self) -> bool {
+        const CONSTANT: u64 = abi::OPENED_READS_END | abi::OPENED_READS_ZERO;
+        self.flags & (abi::OPENED_SEEKABLE | CONSTANT) != 0
+    }
+
     fn size(&self) -> Result<u64> {
         match self.attached() {
             Some(object) => Ok(object.size()),

@@ -48,7 +48,7 @@ static TABLE: [Handler; COUNT] = table! {
     PATH_CALL => open::path_call, PATH_CALL2 => open::path_call2, GETCWD => open::getcwd, FCHDIR => open::fchdir,
     FD_PATH => open::fd_path,
     PORT_CREATE => port::port_create, REPLY_RECEIVE => port::reply_receive, WINDOW_COPY => port::window_copy,
-    TAKE_FD => port::take_fd, CALLER_INFO => port::caller_info, HANDLE_READY => port::handle_ready,
+    TAKE_FD => port::take_fd, CALLER_INFO => port::caller_info, CALLER_GROUPS => port::caller_groups, HANDLE_READY => port::handle_ready,
     HANDLE_ATTACH => port::handle_attach, SCHEME_REGISTER => namespace::scheme_register,
     SCHEME_RESERVE => namespace::scheme_reserve,
     MMAP => mm::syscalls::mmap, MUNMAP => mm::syscalls::munmap, MPROTECT => mm::syscalls::mprotect,

@@ -18,6 +18,8 @@ pub trait Gate: Send + Sync {
     fn take_fd(&self, tag: u64, index: u32) -> Result<OwnedFd>;
     /// More about the caller.
     fn caller_info(&self, tag: u64) -> Result<CallerInfo>;
+    /// The caller's supplementary groups: those that fit, and how many there are.
+    fn caller_groups(&self, tag: u64, groups: &mut [u32]) -> Result<usize>;
     /// Readiness of a handle.
     fn ready(&self, handle: u64, set: u32, clear: u32) -> Result<()>;
     /// The object that serves a handle's reads and maps.
@@ -51,6 +53,10 @@ impl Gate for KernelGate {
 
     fn caller_info(&self, tag: u64) -> Result<CallerInfo> {
         syscall::caller_info(self.0.get(), tag)
+    }
+
+    fn caller_groups(&self, tag: u64, groups: &mut [u32]) -> Result<usize> {
+        syscall::caller_groups(self.0.get(), tag, groups)
     }
 
     fn ready(&self, handle: u64, set: u32, clear: u32) -> Result<()> {

@@ -48,7 +48,7 @@ pub use client::Client;
 pub use gate::{Gate, KernelGate};
 pub use ochre_abi as abi;
 pub use ochre_abi::{Errno, Result};
-pub use op::Op;
+pub use op::{Op, Xattr};
 #[cfg(feature = "std")]
 pub use ready::ready;
 pub use request::{Caller, Request, Window};

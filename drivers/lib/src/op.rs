@@ -117,6 +117,11 @@ pub enum Op {
     Watch {
         mask: u32,
     },
+    /// An extended attribute, or their names; `flags`: AT_SYMLINK_NOFOLLOW.
+    Xattr {
+        what: Xattr,
+        flags: u64,
+    },
     /// A socket's name: who asks wants to connect or send to it.
     Reach,
     /// An operation of the scheme's own, from [`OP_PRIVATE`] on.
@@ -128,6 +133,23 @@ pub enum Op {
     Unknown {
         op: u16,
     },
+}
+
+/// What is done with extended attributes (xattr(7)). Names and values are windows: [`OP_XATTR_GET`] and the following.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Xattr {
+    /// No room: only the length is wanted.
+    Get {
+        room: usize,
+    },
+    Set {
+        len: usize,
+        flags: u64,
+    },
+    List {
+        room: usize,
+    },
+    Remove,
 }
 
 impl Op {
@@ -173,6 +195,10 @@ impl Op {
             OP_PAGE_IN => Op::PageIn { cookie: a, offset: b, len: c },
             OP_REACH => Op::Reach,
             OP_WATCH => Op::Watch { mask: a as u32 },
+            OP_XATTR_GET => Op::Xattr { what: Xattr::Get { room: b as usize }, flags: a },
+            OP_XATTR_SET => Op::Xattr { what: Xattr::Set { len: b as usize, flags: c }, flags: a },
+            OP_XATTR_LIST => Op::Xattr { what: Xattr::List { room: b as usize }, flags: a },
+            OP_XATTR_REMOVE => Op::Xattr { what: Xattr::Remove, flags: a },
             OP_FLUSH => Op::Flush,
             OP_GIVE_UP => Op::GiveUp,
             op @ OP_PRIVATE.. => Op::Private { op, args: request.args },

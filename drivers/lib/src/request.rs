@@ -5,6 +5,7 @@ use crate::op::Op;
 use crate::server::Port;
 use alloc::borrow::Cow;
 use alloc::vec;
+use alloc::vec::Vec;
 use ochre_abi::call::{self as abi, CallerInfo, Completion, OP_GETDENTS, OP_READ, OP_WRITE, PAYLOAD_MAX};
 use ochre_abi::{Errno, Result};
 use ochre_rt::OwnedFd;
@@ -69,6 +70,20 @@ impl Request {
     /// More about who calls: thread and rights. ESRCH if the caller is gone.
     pub fn caller_info(&self) -> Result<CallerInfo> {
         self.port.gate().caller_info(self.entry.tag)
+    }
+
+    /// The caller's supplementary groups, sorted. ESRCH if the caller is gone.
+    pub fn caller_groups(&self) -> Result<Vec<u32>> {
+        let mut few = [0; 32];
+        let count = self.port.gate().caller_groups(self.entry.tag, &mut few)?;
+        if let Some(groups) = few.get(..count) {
+            return Ok(groups.to_vec());
+        }
+        let mut groups = vec![0; count];
+        // The process may have set others meanwhile.
+        let count = self.port.gate().caller_groups(self.entry.tag, &mut groups)?;
+        groups.truncate(count);
+        Ok(groups)
     }
 
     /// The payload as it came: a path, a name, data up to a page. Empty after the first [`Self::put`].

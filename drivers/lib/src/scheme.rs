@@ -81,6 +81,15 @@ pub trait Scheme {
                 request.put_value(&stat)?;
                 Ok(Answer::done())
             }
+            // No such attributes here, but the path must lead to something.
+            op @ Op::Xattr { .. } => match probe(self, request)? {
+                Probe::Handle(_) => Err(refusal(op)),
+                Probe::Opened(handle) => {
+                    self.close(handle);
+                    Err(refusal(op))
+                }
+                Probe::Answer(answer) => Ok(answer),
+            },
             op @ Op::Access { .. } => match probe(self, request)? {
                 Probe::Handle(_) => Err(refusal(op)),
                 Probe::Opened(handle) => {
@@ -124,6 +133,7 @@ fn refusal(op: Op) -> Errno {
         Op::GetDents { .. } => Errno::ENOTDIR,
         Op::Truncate { .. } | Op::Sync { .. } | Op::Readlink | Op::Lock { .. } | Op::Flock { .. } => Errno::EINVAL,
         Op::Fallocate { .. } => Errno::ENODEV,
+        Op::Xattr { .. } => Errno::EOPNOTSUPP,
         Op::Mkdir { .. } | Op::Unlink { .. } | Op::Rename { .. } | Op::Link { .. } | Op::Symlink | Op::Mknod { .. } => {
             Errno::EPERM
         }

@@ -192,6 +192,15 @@ pub const OP_GIVE_UP: u16 = 31;
 pub const OP_WATCH: u16 = 32;
 /// On an inotify queue: args: the number of the watch to end. EINVAL if there is none.
 pub const OP_INOTIFY_REMOVE: u16 = 33;
+/// Path or handle; args: AT_ flags, room; window 0: an extended attribute's name; window 1, if there is room: where its value goes. The
+/// answer's value is the length (getxattr(2)).
+pub const OP_XATTR_GET: u16 = 34;
+/// Path or handle; args: AT_ flags, the value's length, XATTR_ flags; window 0: the name; window 1, unless it is empty: the value.
+pub const OP_XATTR_SET: u16 = 35;
+/// Path or handle; args: AT_ flags, room; window 0, if there is room: where the names go, each with a NUL. The answer's value is the length.
+pub const OP_XATTR_LIST: u16 = 36;
+/// Path or handle; args: AT_ flags; window 0: the name.
+pub const OP_XATTR_REMOVE: u16 = 37;
 /// The first number that schemes define for themselves.
 pub const OP_PRIVATE: u16 = 0x100;
 
@@ -287,6 +296,9 @@ pub struct CallerInfo {
     pub blocked: u64,
     /// Signals that the process ignores.
     pub ignored: u64,
+    /// Real ids.
+    pub ruid: u32,
+    pub rgid: u32,
 }
 
 const _: () = assert!(size_of::<Request>() == 64 && size_of::<Completion>() == 16 && size_of::<Header>() <= 4096);

@@ -27,6 +27,18 @@ pub const AT_REMOVEDIR: u64 = 0x200;
 pub const AT_SYMLINK_FOLLOW: u64 = 0x400;
 pub const AT_EMPTY_PATH: u64 = 0x1000;
 
+/// faccessat2(2): by the effective ids instead of the real ones.
+pub const AT_EACCESS: u64 = 0x200;
+
+/// setxattr(2): only if there is none of this name.
+pub const XATTR_CREATE: u64 = 1;
+/// setxattr(2): only if there is one of this name.
+pub const XATTR_REPLACE: u64 = 2;
+/// Bytes of an extended attribute's name, of its value, and of a file's list of names at the most (`linux/limits.h`).
+pub const XATTR_NAME_MAX: usize = 255;
+pub const XATTR_SIZE_MAX: usize = 65536;
+pub const XATTR_LIST_MAX: usize = 65536;
+
 pub const SEEK_SET: u64 = 0;
 pub const SEEK_CUR: u64 = 1;
 pub const SEEK_END: u64 = 2;

@@ -181,6 +181,9 @@ syscalls! {
     148 PIDFD_SIGNAL "`(pidfd, signal, *SigInfo or 0)`: pidfd_send_signal(2)."
     149 PIDFD_GETFD "`(pidfd, fd) -> fd`: a descriptor for what another process of the same user has open, close-on-exec."
 
+    // Servers, continued
+    152 CALLER_GROUPS "`(port, tag, *u32, count) -> groups`: the supplementary groups of who made a held request, sorted; as many as there is room for are written, the value is how many there are."
+
     // Job control
     150 GROUP_INFO "`(pgid, *GroupInfo)`: session of a process group, and whether it is orphaned; ESRCH."
     151 GROUP_SIGNAL "`(pgid, signal)`: a signal from a terminal (SI_KERNEL) to a group; needs RIGHT_KILL; ESRCH."

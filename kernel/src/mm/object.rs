@@ -33,6 +33,8 @@ pub struct MemoryObject {
     pub(super) paged: AtomicBool,
     pub(super) state: SpinLock<State>,
     pub(super) maintenance: Maintenance,
+    /// When it was last changed through a descriptor, ns since the epoch; 0: never.
+    modified: AtomicU64,
     /// Who pays for its pages.
     account: Option<Arc<Account>>,
 }
@@ -119,6 +121,7 @@ impl MemoryObject {
                 waiters: Vec::new(),
             }),
             maintenance: Maintenance::new(),
+            modified: AtomicU64::new(0),
             account,
         })
     }
@@ -182,6 +185,17 @@ impl MemoryObject {
     #[inline]
     pub fn size(&self) -> u64 {
         self.size.load(Relaxed)
+    }
+
+    /// When it was last changed through a descriptor (not by a mapping), ns since the epoch; 0: never.
+    pub fn modified(&self) -> u64 {
+        self.modified.load(Relaxed)
+    }
+
+    /// It is changed now.
+    pub(super) fn note_change(&self) {
+        let now = hal::time::now().wrapping_add(super::time_page::realtime_offset());
+        self.modified.store(now, Relaxed);
     }
 
     /// Bytes of memory in it now.

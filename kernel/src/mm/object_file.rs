@@ -53,7 +53,9 @@ impl MemoryFile {
         if size < old && seals & F_SEAL_SHRINK != 0 || size > old && seals & F_SEAL_GROW != 0 {
             return Err(Errno::EPERM);
         }
-        self.object.resize(size)
+        self.object.resize(size)?;
+        self.object.note_change();
+        Ok(())
     }
 
     fn allocate(&self, file: &File, mode: u64, offset: u64, len: u64) -> Result<()> {
@@ -71,7 +73,9 @@ impl MemoryFile {
                 if self.object.seals() & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) != 0 {
                     return Err(Errno::EPERM);
                 }
-                self.object.punch(offset, len)
+                self.object.punch(offset, len)?;
+                self.object.note_change();
+                Ok(())
             }
             _ => Err(Errno::EOPNOTSUPP),
         }
@@ -121,7 +125,9 @@ impl Object for MemoryFile {
     }
 
     fn stat(&self, _file: &File) -> Result<Stat> {
-        let (seconds, ns) = ((self.created / 1_000_000_000) as i64, (self.created % 1_000_000_000) as i64);
+        let time = |at: u64| ((at / 1_000_000_000) as i64, (at % 1_000_000_000) as i64);
+        let (seconds, ns) = time(self.created);
+        let (changed_seconds, changed_ns) = time(self.object.modified().max(self.created));
         Ok(Stat {
             ino: self.object.id(),
             nlink: 1,
@@ -131,10 +137,10 @@ impl Object for MemoryFile {
             blocks: (self.object.resident() / 512) as i64,
             atime: seconds,
             atime_nsec: ns,
-            mtime: seconds,
-            mtime_nsec: ns,
-            ctime: seconds,
-            ctime_nsec: ns,
+            mtime: changed_seconds,
+            mtime_nsec: changed_ns,
+            ctime: changed_seconds,
+            ctime_nsec: changed_ns,
             ..Stat::default()
         })
     }

@@ -111,6 +111,7 @@ impl MemoryObject {
                 break;
             }
         }
+        self.note_change();
         Ok(done)
     }
 

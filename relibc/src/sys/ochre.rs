@@ -28,6 +28,7 @@ mod start;
 mod system;
 mod timers;
 mod transfer;
+mod xattr;
 
 pub use signals::{sigaction, take_held_back};
 pub use spawn::{Attributes, FileAction, spawn};
@@ -196,6 +197,19 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_chdir => paths::chdir,
         SYS_getcwd => paths::getcwd,
         SYS_umask => paths::umask,
+
+        SYS_getxattr => xattr::getxattr,
+        SYS_lgetxattr => xattr::lgetxattr,
+        SYS_fgetxattr => xattr::fgetxattr,
+        SYS_setxattr => xattr::setxattr,
+        SYS_lsetxattr => xattr::lsetxattr,
+        SYS_fsetxattr => xattr::fsetxattr,
+        SYS_listxattr => xattr::listxattr,
+        SYS_llistxattr => xattr::llistxattr,
+        SYS_flistxattr => xattr::flistxattr,
+        SYS_removexattr => xattr::removexattr,
+        SYS_lremovexattr => xattr::lremovexattr,
+        SYS_fremovexattr => xattr::fremovexattr,
 
         SYS_close => descriptors::close,
         SYS_close_range => descriptors::close_range,

@@ -6,11 +6,13 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr;
 
+mod attributes;
 mod locks;
 mod notify;
 mod signals;
 mod sockets;
 mod terminals;
+pub use attributes::*;
 pub use locks::*;
 pub use notify::*;
 mod processes;

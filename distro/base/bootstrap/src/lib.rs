@@ -10,6 +10,7 @@ pub mod objects;
 pub mod ramfs;
 pub mod server;
 mod watches;
+mod xattrs;
 
 /// The number of pages of memory that /scheme/sys/memory tells.
 pub fn total_frames(text: &[u8]) -> Option<u64> {

@@ -2,15 +2,17 @@
 //!
 //! The kernel reads and maps them without asking; an object's size is the file's size.
 
-use crate::ramfs::Store;
+use crate::ramfs::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, Status, Store};
 use alloc::collections::VecDeque;
 use alloc::vec;
 use core::cell::RefCell;
-use ochre_abi::call::OP_TRUNCATE;
+use ochre_abi::call::{OP_FALLOCATE, OP_STAT, OP_TRUNCATE};
+use ochre_abi::file::Stat;
 use ochre_abi::memory::{OBJECT_CLOEXEC, OBJECT_READ_ONLY};
 use ochre_abi::{Errno, Result};
 use ochre_rt::call::Call;
 use ochre_rt::{OwnedFd, syscall, time};
+use zerocopy::FromBytes;
 
 /// Bytes copied at a time.
 const CHUNK: usize = 64 * 1024;
@@ -147,6 +149,20 @@ impl Store for Objects {
         Call::new(OP_TRUNCATE, [new, 0, 0]).send(object.get())?;
         *size = new;
         Ok(())
+    }
+
+    fn punch(&mut self, data: &mut Data, offset: u64, len: u64) -> Result<()> {
+        let Data::Own { object, .. } = data else { return Err(Errno::EROFS) };
+        Call::new(OP_FALLOCATE, [FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, offset, len]).send(object.get()).map(drop)
+    }
+
+    fn status(&self, data: &Data) -> Result<Status> {
+        let Data::Own { object, .. } = data else { return Ok(Status { modified: 0, allocated: self.size(data) }) };
+        let mut bytes = [0; size_of::<Stat>()];
+        Call::new(OP_STAT, [0; 3]).output(&mut bytes).send(object.get())?;
+        let stat = Stat::read_from_bytes(&bytes).map_err(|_| Errno::EIO)?;
+        let modified = (stat.mtime as u64).saturating_mul(1_000_000_000).saturating_add(stat.mtime_nsec as u64);
+        Ok(Status { modified, allocated: (stat.blocks as u64).saturating_mul(512) })
     }
 
     fn now(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! The server: requests to file system operations, files to attached memory objects.
 //!
-//! What is written within a file's size goes from the kernel straight into its object; only growth, truncation and names come here. So
-//! the modification time tells of opening with O_TRUNC, of growth and of truncation, but not of bytes overwritten in place.
+//! What is written within a file's size goes from the kernel straight into its object; only growth, truncation and names come here. The
+//! kernel notes when an object was written to, and stat(2) asks for it; what is changed by a shared mapping alone moves no time.
 
 use crate::archive::{self, Entry};
 use crate::objects::Objects;
@@ -74,7 +74,8 @@ impl FileServer {
     }
 
     fn dispatch(&mut self, request: &mut Request) -> core::result::Result<Answer, Stop> {
-        let caller = Caller { uid: request.caller().uid, gid: request.caller().gid };
+        let groups = groups(request);
+        let caller = Caller { uid: request.caller().uid, gid: request.caller().gid, groups: &groups };
         let follow = |flags: u64| flags & AT_SYMLINK_NOFOLLOW == 0;
         match request.op() {
             Op::Close => {
@@ -89,8 +90,9 @@ impl FileServer {
             Op::Write { position, append, len, .. } => return Ok(self.write(request, position, append, len)?),
             Op::Seek { offset, whence } => return Ok(self.seek(request.handle(), offset, whence)?),
             Op::Stat { flags } => {
-                let (ino, attributes, size) = self.fs.attributes(at(request), follow(flags), &caller)?;
-                request.put_value(&stat(ino, &attributes, size))?;
+                let (ino, _, size) = self.fs.attributes(at(request), follow(flags), &caller)?;
+                let (attributes, allocated) = self.fs.refresh(ino)?;
+                request.put_value(&stat(ino, &attributes, size, allocated))?;
             }
             Op::GetDents { position, len } => return Ok(self.list(request, position, len)?),
             Op::Truncate { size } if request.payload().is_empty() => {
@@ -101,12 +103,10 @@ impl FileServer {
                 let (ino, replaced) = self.fs.truncate_path(at(request), size, &caller)?;
                 self.changed(ino, replaced);
             }
-            Op::Fallocate { mode: 0, offset, len } => {
-                let end = offset.checked_add(len).ok_or(Errno::EFBIG)?;
-                let replaced = self.fs.grow(request.handle(), end)?;
+            Op::Fallocate { mode, offset, len } => {
+                let replaced = self.fs.allocate(request.handle(), mode, offset, len)?;
                 self.changed(self.fs.ino(request.handle())?, replaced);
             }
-            Op::Fallocate { .. } => return Err(Errno::EOPNOTSUPP.into()),
             Op::Chmod { mode } => self.fs.change_mode(at(request), mode, true, &caller)?,
             Op::Chown { uid, gid, flags } => self.fs.change_owner(at(request), uid, gid, follow(flags), &caller)?,
             Op::Utimens { atime, mtime, flags } => {
@@ -122,6 +122,7 @@ impl FileServer {
             Op::Mknod { mode, device } => {
                 self.fs.make_node(at(request), mode, device, &caller)?;
             }
+            Op::Xattr { what, flags } => return self.xattr(request, what, follow(flags), &caller),
             Op::Watch { mask } => return self.watch(request, mask, &caller),
             Op::Reach => {
                 let ino = self.fs.reach(at(request), &caller)?;
@@ -137,7 +138,14 @@ impl FileServer {
                 request.put(target)?;
                 return Ok(request.data_answer()?);
             }
-            Op::Access { mode, flags } => self.fs.access(at(request), mode, follow(flags), &caller)?,
+            Op::Access { mode, flags } => {
+                let real = request.caller_info()?;
+                let caller = match flags & AT_EACCESS {
+                    0 => Caller { uid: real.ruid, gid: real.rgid, ..caller },
+                    _ => caller,
+                };
+                self.fs.access(at(request), mode, follow(flags), &caller)?
+            }
             Op::Statfs => {
                 self.fs.attributes(at(request), true, &caller)?;
                 request.put_value(&self.statfs())?;
@@ -395,7 +403,8 @@ impl FileServer {
 
 impl Scheme for FileServer {
     fn open(&mut self, request: &mut Request, flags: u32, mode: u32) -> Result<Answer> {
-        let caller = Caller { uid: request.caller().uid, gid: request.caller().gid };
+        let groups = groups(request);
+        let caller = Caller { uid: request.caller().uid, gid: request.caller().gid, groups: &groups };
         let outcome = FileServer::open(self, request, flags, mode, &caller);
         settle(request, outcome)
     }
@@ -411,6 +420,15 @@ impl Scheme for FileServer {
     }
 }
 
+/// The caller's supplementary groups; nobody asks for the superuser's.
+fn groups(request: &Request) -> Vec<u32> {
+    match request.caller().uid {
+        0 => Vec::new(),
+        // Who is gone meanwhile needs no answer.
+        _ => request.caller_groups().unwrap_or_default(),
+    }
+}
+
 fn settle(request: &mut Request, outcome: core::result::Result<Answer, Stop>) -> Result<Answer> {
     match outcome {
         Ok(answer) => Ok(answer),
@@ -419,7 +437,7 @@ fn settle(request: &mut Request, outcome: core::result::Result<Answer, Stop>) ->
     }
 }
 
-fn at(request: &Request) -> At<'_> {
+pub(crate) fn at(request: &Request) -> At<'_> {
     let base = if request.handle() == 0 { Base::Root } else { Base::Handle(request.handle()) };
     At { base, path: request.payload() }
 }
@@ -428,7 +446,7 @@ fn by_handle(handle: u64) -> At<'static> {
     At { base: Base::Handle(handle), path: b"" }
 }
 
-fn stat(ino: Ino, attributes: &Attributes, size: u64) -> Stat {
+fn stat(ino: Ino, attributes: &Attributes, size: u64, allocated: u64) -> Stat {
     let seconds = |time: u64| (time / 1_000_000_000) as i64;
     let nanoseconds = |time: u64| (time % 1_000_000_000) as i64;
     Stat {
@@ -441,7 +459,7 @@ fn stat(ino: Ino, attributes: &Attributes, size: u64) -> Stat {
         rdev: attributes.rdev,
         size: size as i64,
         blksize: 4096,
-        blocks: size.div_ceil(4096) as i64 * 8,
+        blocks: (allocated / 512) as i64,
         atime: seconds(attributes.atime),
         atime_nsec: nanoseconds(attributes.atime),
         mtime: seconds(attributes.mtime),

@@ -471,6 +471,10 @@ impl Scheme for Proc {
                     Err(path) => request.redirect(&path),
                 }
             }
+            Op::Xattr { flags, .. } => match answer(self.target(request, flags & AT_SYMLINK_NOFOLLOW == 0, O_PATH)?) {
+                Ok(_) => Err(Errno::EOPNOTSUPP),
+                Err(path) => request.redirect(&path),
+            },
             Op::Readlink => match answer(self.target(request, false, O_PATH)?) {
                 Ok(node) => {
                     let target = link(node, request)?;

@@ -57,6 +57,11 @@ pub fn caller_info(port: i32, tag: u64) -> Result<CallerInfo> {
     Ok(info)
 }
 
+/// The supplementary groups of who made a held request, sorted: those that fit into the buffer, and how many there are.
+pub fn caller_groups(port: i32, tag: u64, groups: &mut [u32]) -> Result<usize> {
+    sys!(CALLER_GROUPS, port, tag, groups.as_mut_ptr(), groups.len())
+}
+
 /// Sets and clears readiness bits (EPOLL*) of a handle of this port.
 pub fn handle_ready(port: i32, handle: u64, set: u32, clear: u32) -> Result<()> {
     unit(sys!(HANDLE_READY, port, handle, set, clear))

@@ -28,14 +28,14 @@ pub unsafe fn path<'a>(pointer: usize) -> Result<&'a [u8]> {
 
 /// What an at-call is about.
 #[derive(Clone, Copy)]
-enum Target<'a> {
+pub enum Target<'a> {
     Path(i32, &'a [u8]),
     Open(usize),
 }
 
 impl<'a> Target<'a> {
     /// By the rules of openat(2) and AT_EMPTY_PATH.
-    unsafe fn of(dir: usize, pointer: usize, flags: usize) -> Result<Target<'a>> {
+    pub unsafe fn of(dir: usize, pointer: usize, flags: usize) -> Result<Target<'a>> {
         let empty_allowed = flags as u64 & AT_EMPTY_PATH != 0;
         let path = if pointer == 0 && empty_allowed { b"" } else { path(pointer)? };
         Ok(match path {
@@ -46,7 +46,7 @@ impl<'a> Target<'a> {
         })
     }
 
-    fn send(self, mut call: Call<'_>) -> Result {
+    pub fn send(self, mut call: Call<'_>) -> Result {
         match self {
             Target::Path(dir, path) => call.send_path(dir, path),
             Target::Open(fd) => call.send(fd as i32),
@@ -140,7 +140,8 @@ pub unsafe fn statx(a: Args) -> Result {
 }
 
 pub unsafe fn faccessat2(a: Args) -> Result {
-    if a[2] as i32 & !(libc::R_OK | libc::W_OK | libc::X_OK) != 0 {
+    const FLAGS: u64 = AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH;
+    if a[2] as u32 & !7 != 0 || a[3] as u32 as u64 & !FLAGS != 0 {
         return Err(Errno::EINVAL);
     }
     Target::of(a[0], a[1], a[3])?.operate(OP_ACCESS, [u64::from(a[2] as u32), a[3] as u32 as u64, 0])
@@ -246,7 +247,26 @@ pub unsafe fn rename(a: Args) -> Result {
 }
 
 pub unsafe fn linkat(a: Args) -> Result {
-    two(OP_LINK, a[4], [a[0], a[1], a[2], a[3]])
+    let flags = a[4] as u32 as u64;
+    if flags & !(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH) != 0 {
+        return Err(Errno::EINVAL);
+    }
+    let from = path(a[1])?;
+    // How a file of O_TMPFILE gets a name: by its descriptor, which the superuser may also name by itself (open(2)).
+    let own = from.strip_prefix(b"/proc/self/fd/").and_then(number).filter(|_| flags & AT_SYMLINK_FOLLOW != 0);
+    let open = match own {
+        None if from.is_empty() && flags & AT_EMPTY_PATH != 0 => {
+            if syscall::get_credentials()?.euid != 0 {
+                return Err(Errno::ENOENT);
+            }
+            Some(a[0] as i32)
+        }
+        own => own,
+    };
+    match open {
+        Some(fd) => Call::new(OP_LINK, [AT_EMPTY_PATH, 0, 0]).send_paths((fd, b""), (a[2] as i32, path(a[3])?)),
+        None => two(OP_LINK, a[4], [a[0], a[1], a[2], a[3]]),
+    }
 }
 
 pub unsafe fn link(a: Args) -> Result {

@@ -12,6 +12,8 @@ mod names;
 mod notify;
 mod owners;
 mod rename;
+mod space;
+mod xattrs;
 
 fn main() -> std::process::ExitCode {
     runtime_tests::run(&[
@@ -25,5 +27,7 @@ fn main() -> std::process::ExitCode {
         fifos::CHECKS,
         locks::CHECKS,
         notify::CHECKS,
+        space::CHECKS,
+        xattrs::CHECKS,
     ])
 }

@@ -1,6 +1,6 @@
 //! Open files and directories.
 
-use super::node::{Ino, Kind, Node};
+use super::node::{Attributes, Ino, Kind, Node};
 use super::permission::{Caller, EXECUTE, READ, SET_GROUP, SET_IDS, WRITE};
 use super::walk::Last;
 use super::{At, Fs, Outcome, Store};
@@ -27,6 +27,13 @@ pub struct Opened {
     pub replaced: bool,
 }
 
+/// fallocate(2): the size stays.
+pub const FALLOC_KEEP_SIZE: u64 = 1;
+/// fallocate(2): the part becomes a hole.
+pub const FALLOC_PUNCH_HOLE: u64 = 2;
+/// fallocate(2): the part becomes zero.
+pub const FALLOC_ZERO_RANGE: u64 = 16;
+
 /// Where to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteAt {
@@ -51,6 +58,7 @@ impl<S: Store> Fs<S> {
         let target = self.walk(&at, last, caller)?;
         if temporary {
             let opened = self.open_temporary(target.found()?, access, mode, caller)?;
+            self.node_mut(opened.ino)?.linkable = flags & O_EXCL == 0;
             return Ok(opened);
         }
         let ino = match target.node {
@@ -124,7 +132,12 @@ impl<S: Store> Fs<S> {
     }
 
     fn insert(&mut self, ino: Ino, access: Access, path_only: bool, replaced: bool) -> Result<Opened> {
-        self.node_mut(ino)?.opens += 1;
+        let node = self.node_mut(ino)?;
+        node.opens += 1;
+        if access.writable {
+            node.writers += 1;
+            node.written = true;
+        }
         if !path_only {
             self.note(ino, IN_OPEN);
         }
@@ -149,6 +162,9 @@ impl<S: Store> Fs<S> {
             }
             if let Some(node) = self.nodes.get_mut(ino) {
                 node.opens = node.opens.saturating_sub(1);
+                if writable {
+                    node.writers = node.writers.saturating_sub(1);
+                }
             }
             self.release(ino);
         }
@@ -254,6 +270,7 @@ impl<S: Store> Fs<S> {
         let node = nodes.get_mut(ino).ok_or(Errno::EBADF)?;
         let Kind::File(Some(data)) = &mut node.kind else { return Err(Errno::EINVAL) };
         let written = store.write(data, offset, bytes)?;
+        node.sparse |= offset > size;
         self.used = self.used.saturating_sub(size) + self.size(ino)?;
         self.drop_set_ids(ino)?;
         self.touch(ino, true);
@@ -277,9 +294,77 @@ impl<S: Store> Fs<S> {
         Ok((ino, self.set_size(ino, size)?))
     }
 
-    /// fallocate(2): grows the file to `size` if it is smaller.
-    pub fn grow(&mut self, handle: u64, size: u64) -> Result<bool> {
-        if self.size(self.ino(handle)?)? >= size { Ok(false) } else { self.truncate_handle(handle, size) }
+    /// fallocate(2) with no mode, KEEP_SIZE, PUNCH_HOLE with it, or ZERO_RANGE; others are EOPNOTSUPP. The flag as for [`Self::write`].
+    ///
+    /// Room is kept by the file's size alone: what KEEP_SIZE would set aside behind the end is only checked to be there.
+    pub fn allocate(&mut self, handle: u64, mode: u64, offset: u64, len: u64) -> Result<bool> {
+        let &Handle { ino, writable, .. } = self.handles.get(handle).ok_or(Errno::EBADF)?;
+        if !writable {
+            return Err(Errno::EBADF);
+        }
+        match self.node(ino)?.kind {
+            Kind::File(_) => {}
+            Kind::Directory(_) => return Err(Errno::EISDIR),
+            _ => return Err(Errno::ENODEV),
+        }
+        let end = offset.checked_add(len).filter(|&end| end <= i64::MAX as u64).ok_or(Errno::EFBIG)?;
+        if len == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let size = self.size(ino)?;
+        let grows = match mode {
+            0 | FALLOC_ZERO_RANGE => end > size,
+            _ if mode == FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE => false,
+            FALLOC_KEEP_SIZE => false,
+            _ if mode == FALLOC_ZERO_RANGE | FALLOC_KEEP_SIZE => false,
+            _ => return Err(Errno::EOPNOTSUPP),
+        };
+        let punches = mode & (FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE) != 0;
+        if !punches && end.saturating_sub(size) > self.limit.saturating_sub(self.used) {
+            return Err(Errno::ENOSPC);
+        }
+        let mut replaced = false;
+        if punches && offset < size {
+            replaced = self.make_writable(ino)?;
+            let Self { store, nodes, .. } = self;
+            if let Some(Node { kind: Kind::File(Some(data)), sparse, .. }) = nodes.get_mut(ino) {
+                store.punch(data, offset, end.min(size) - offset)?;
+                *sparse = true;
+            }
+            self.touch(ino, true);
+            self.note(ino, IN_MODIFY);
+        }
+        if grows {
+            let sparse = self.node(ino)?.sparse || offset > size;
+            replaced |= self.set_size(ino, end)?;
+            // What was asked for counts as taken.
+            self.node_mut(ino)?.sparse = sparse;
+        }
+        Ok(replaced)
+    }
+
+    /// A file's attributes with times that follow what was written without asking, and the bytes of memory it takes.
+    pub fn refresh(&mut self, ino: Ino) -> Result<(Attributes, u64)> {
+        let size = self.size(ino)?;
+        let Self { store, nodes, .. } = self;
+        let node = nodes.get_mut(ino).ok_or(Errno::ENOENT)?;
+        let mut allocated = size.next_multiple_of(4096);
+        if let Kind::File(Some(data)) = &node.kind
+            && (node.written || node.sparse)
+            && !store.is_read_only(data)
+        {
+            let status = store.status(data)?;
+            // utimes(2) and all that was done here since then have the last word.
+            if status.modified > node.attributes.ctime {
+                node.attributes.mtime = status.modified;
+                node.attributes.ctime = status.modified;
+            }
+            node.written = node.writers > 0;
+            if node.sparse {
+                allocated = status.allocated;
+            }
+        }
+        Ok((node.attributes, allocated))
     }
 
     fn set_size(&mut self, ino: Ino, size: u64) -> Result<bool> {
@@ -300,10 +385,11 @@ impl<S: Store> Fs<S> {
         // A fresh copy counts already; an empty replacement counts as nothing.
         let old = self.size(ino)?;
         let Self { store, nodes, .. } = self;
-        if let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(ino)
+        if let Some(Node { kind: Kind::File(Some(data)), sparse, .. }) = nodes.get_mut(ino)
             && old != size
         {
             store.truncate(data, size)?;
+            *sparse = size > 0 && (*sparse || size > old);
             self.used = self.used.saturating_sub(old) + size;
         }
         self.drop_set_ids(ino)?;

@@ -14,8 +14,9 @@ mod node;
 mod permission;
 mod table;
 mod walk;
+mod xattr;
 
-pub use handles::{Opened, WriteAt};
+pub use handles::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE, Opened, WriteAt};
 pub use names::{EXCHANGE, NO_REPLACE, PairStop};
 pub use node::{Attributes, Ino, Kind};
 pub use permission::Caller;
@@ -56,8 +57,21 @@ pub trait Store {
     fn write(&mut self, data: &mut Self::Data, offset: u64, bytes: &[u8]) -> Result<usize>;
     /// Cuts or grows (with zeroes).
     fn truncate(&mut self, data: &mut Self::Data, size: u64) -> Result<()>;
+    /// Makes a part zero, and frees what it took. The size stays.
+    fn punch(&mut self, data: &mut Self::Data, offset: u64, len: u64) -> Result<()>;
+    /// What the store alone knows of data that are written to without asking.
+    fn status(&self, data: &Self::Data) -> Result<Status>;
     /// The time, ns since 1970.
     fn now(&self) -> u64;
+}
+
+/// See [`Store::status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// When they were last written to, ns since 1970; 0: never.
+    pub modified: u64,
+    /// Bytes of memory that they take.
+    pub allocated: u64,
 }
 
 /// Why an operation on a path did not happen.

@@ -164,7 +164,7 @@ impl<S: Store> Fs<S> {
             return Err(Errno::EPERM.into());
         }
         // A file of which the last name is gone gets none again, as on Linux.
-        if node.attributes.nlink == 0 {
+        if node.attributes.nlink == 0 && !node.linkable {
             return Err(Errno::ENOENT.into());
         }
         if node.attributes.nlink >= NAMES_MAX {
@@ -172,6 +172,7 @@ impl<S: Store> Fs<S> {
         }
         self.charge(name_cost(&place.name))?;
         self.attach(place.directory, &place.name, ino)?;
+        self.node_mut(ino)?.linkable = false;
         self.note_alone(ino, IN_ATTRIB);
         self.note_name(place.directory, &place.name, ino, IN_CREATE, 0);
         Ok(())
@@ -347,7 +348,7 @@ impl<S: Store> Fs<S> {
             return Err(Errno::EOPNOTSUPP.into());
         }
         // Only a member gives a file its group's identity.
-        let kept = if caller.uid != 0 && caller.gid != old.gid { mode & !SET_GROUP } else { mode };
+        let kept = if caller.uid != 0 && !caller.is_member(old.gid) { mode & !SET_GROUP } else { mode };
         self.node_mut(ino)?.attributes.mode = old.mode & S_IFMT | kept & 0o7777;
         self.touch(ino, false);
         self.note(ino, IN_ATTRIB);
@@ -359,7 +360,7 @@ impl<S: Store> Fs<S> {
         let (ino, old, _) = self.attributes(at, follow, caller)?;
         let new_uid = if uid == ID_OMIT { old.uid } else { uid };
         let new_gid = if gid == ID_OMIT { old.gid } else { gid };
-        let own = caller.uid == old.uid && new_uid == old.uid && (new_gid == old.gid || new_gid == caller.gid);
+        let own = caller.uid == old.uid && new_uid == old.uid && (new_gid == old.gid || caller.is_member(new_gid));
         if caller.uid != 0 && !own {
             return Err(Errno::EPERM.into());
         }

@@ -1,6 +1,8 @@
 //! Files, directories and the rest: what an inode number stands for.
 
 use super::directory::Directory;
+use super::xattr::Xattrs;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use ochre_abi::file::{DT_DIR, DT_LNK, DT_REG, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
 
@@ -40,6 +42,16 @@ pub(super) struct Node<D> {
     pub kind: Kind<D>,
     /// Handles that refer to it.
     pub opens: u32,
+    /// Handles among them that can write.
+    pub writers: u32,
+    /// It could be written to since its times were last brought up to date: the store knows.
+    pub written: bool,
+    /// It may have holes.
+    pub sparse: bool,
+    /// Made without a name, and may get one (O_TMPFILE without O_EXCL).
+    pub linkable: bool,
+    /// Extended attributes, if it ever had some.
+    pub xattrs: Option<Box<Xattrs>>,
 }
 
 impl<D> Node<D> {
@@ -55,13 +67,13 @@ impl<D> Node<D> {
         let nlink = u64::from(matches!(kind, Kind::Directory(_)));
         let mode = format | mode & 0o7777;
         let attributes = Attributes { mode, uid, gid, nlink, rdev: 0, atime: now, mtime: now, ctime: now };
-        Self { attributes, kind, opens: 0 }
+        Self { attributes, kind, opens: 0, writers: 0, written: false, sparse: false, linkable: false, xattrs: None }
     }
 
     /// What it takes in memory, about, without a file's bytes.
     pub fn cost(&self) -> u64 {
         let target = if let Kind::Symlink(target) = &self.kind { target.len() } else { 0 };
-        super::NODE_COST + target as u64
+        super::NODE_COST + target as u64 + self.xattrs.as_ref().map_or(0, |xattrs| xattrs.cost())
     }
 
     pub fn directory(&self) -> Option<&Directory> {

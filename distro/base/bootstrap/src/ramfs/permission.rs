@@ -19,20 +19,27 @@ pub const SET_GROUP: u32 = 0o2000;
 
 /// Whose permissions count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Caller {
+pub struct Caller<'g> {
     pub uid: u32,
     pub gid: u32,
+    /// Supplementary groups, sorted.
+    pub groups: &'g [u32],
 }
 
-impl Caller {
+impl Caller<'_> {
     /// The superuser.
-    pub const ROOT: Self = Self { uid: 0, gid: 0 };
+    pub const ROOT: Caller<'static> = Caller { uid: 0, gid: 0, groups: &[] };
+
+    /// Whether the group is one of the caller's.
+    pub fn is_member(&self, group: u32) -> bool {
+        self.gid == group || self.groups.binary_search(&group).is_ok()
+    }
 
     /// EACCES unless all the bits of `wanted` are allowed. The superuser may all, but run only what somebody may run.
     pub fn check(&self, file: &Attributes, wanted: u32) -> Result<()> {
         let class = if self.uid == file.uid {
             file.mode >> 6
-        } else if self.gid == file.gid {
+        } else if self.is_member(file.gid) {
             file.mode >> 3
         } else {
             file.mode

@@ -14,16 +14,17 @@ pub struct Vecs {
 pub struct Bytes {
     pub bytes: Vec<u8>,
     pub read_only: bool,
+    pub modified: u64,
 }
 
 impl Store for Vecs {
     type Data = Bytes;
 
     fn create(&mut self) -> Result<Bytes> {
-        Ok(Bytes { bytes: Vec::new(), read_only: false })
+        Ok(Bytes { bytes: Vec::new(), read_only: false, modified: 0 })
     }
     fn copy(&mut self, data: &Bytes) -> Result<Bytes> {
-        Ok(Bytes { bytes: data.bytes.clone(), read_only: false })
+        Ok(Bytes { bytes: data.bytes.clone(), read_only: false, modified: 0 })
     }
     fn is_read_only(&self, data: &Bytes) -> bool {
         data.read_only
@@ -51,6 +52,15 @@ impl Store for Vecs {
         data.bytes.resize(size as usize, 0);
         Ok(())
     }
+    fn punch(&mut self, data: &mut Bytes, offset: u64, len: u64) -> Result<()> {
+        data.bytes[offset as usize..(offset + len) as usize].fill(0);
+        Ok(())
+    }
+    fn status(&self, data: &Bytes) -> Result<Status> {
+        // As if all but zeroes took memory.
+        let allocated = data.bytes.iter().filter(|byte| **byte != 0).count() as u64;
+        Ok(Status { modified: data.modified, allocated })
+    }
     fn now(&self) -> u64 {
         self.clock.set(self.clock.get() + 1);
         self.clock.get()
@@ -58,7 +68,7 @@ impl Store for Vecs {
 }
 
 const ROOT_USER: Caller = Caller::ROOT;
-const USER: Caller = Caller { uid: 1000, gid: 1000 };
+const USER: Caller = Caller { uid: 1000, gid: 1000, groups: &[] };
 
 pub fn at(path: &str) -> At<'_> {
     At { base: Base::Root, path: path.as_bytes() }
@@ -189,7 +199,7 @@ fn the_limit_is_enospc() {
 #[test]
 fn the_archives_files_are_copied_before_they_change() {
     let mut fs = Fs::new(Vecs::default(), 10);
-    let data = |text: &str| Bytes { bytes: text.as_bytes().to_vec(), read_only: true };
+    let data = |text: &str| Bytes { bytes: text.as_bytes().to_vec(), read_only: true, modified: 0 };
     fs.add_file(at("a"), 0o755, 5, data("old")).unwrap();
     fs.add_file(at("b"), 0o755, 5, data("longer than the limit")).unwrap();
     let reader = fs.open(at("a"), O_RDONLY, 0, &ROOT_USER).unwrap();
