@@ -204,6 +204,10 @@ fn sockets(service: Option<&[u8]>, hints: &addrinfo) -> Result<Vec<(c_int, c_int
         }
         (None, true) => {
             let kind = fitting.next();
+            // As in glibc, a raw socket that is asked for has no service, not even a number.
+            if number.is_some() && kind.is_some_and(|kind| kind.name.is_empty()) {
+                return Err(libc::EAI_SERVICE);
+            }
             let error = if hints.ai_socktype != 0 { libc::EAI_SOCKTYPE } else { libc::EAI_SERVICE };
             kind.map(|kind| Vec::from([(kind.kind, protocol(kind), number.unwrap_or(0) as u16)])).ok_or(error)
         }
@@ -316,6 +320,7 @@ mod tests {
         assert_eq!(sockets(Some(b"80"), &hints(0, 0)).map(|all| all.len()), Ok(3));
         assert_eq!(sockets(None, &hints(libc::SOCK_STREAM, libc::IPPROTO_UDP)), Err(libc::EAI_SOCKTYPE));
         assert_eq!(sockets(None, &hints(libc::SOCK_RAW, 89)), Ok(Vec::from([(libc::SOCK_RAW, 89, 0)])));
+        assert_eq!(sockets(Some(b"80"), &hints(libc::SOCK_RAW, 89)), Err(libc::EAI_SERVICE));
         assert_eq!(sockets(Some(b"no such"), &hints(0, 0)), Err(libc::EAI_SERVICE));
     }
 }

@@ -32,7 +32,6 @@ c_api! {
             libc::EAI_SERVICE => c"Servname not supported for ai_socktype",
             libc::EAI_SOCKTYPE => c"ai_socktype not supported",
             libc::EAI_SYSTEM => c"System error",
-            libc::EAI_OVERFLOW => c"Result too large for supplied buffer",
             -100 => c"Processing request in progress",
             -101 => c"Request canceled",
             -102 => c"Request not canceled",

@@ -106,11 +106,9 @@ c_api! {
                 let v4 = address.cast::<sockaddr_in>().read();
                 (IpAddr::V4(v4.sin_addr.s_addr.to_ne_bytes().into()), 0, u16::from_be(v4.sin_port))
             }
-            // As in glibc, one without the scope is long enough.
-            libc::AF_INET6 if len as usize >= offset_of!(sockaddr_in6, sin6_scope_id) => {
-                let v6 = address.cast::<sockaddr_in6>();
-                let scope = if len as usize >= size_of::<sockaddr_in6>() { (*v6).sin6_scope_id } else { 0 };
-                (IpAddr::V6(Ipv6Addr::from((*v6).sin6_addr.s6_addr)), scope, u16::from_be((*v6).sin6_port))
+            libc::AF_INET6 if len as usize >= size_of::<sockaddr_in6>() => {
+                let v6 = address.cast::<sockaddr_in6>().read();
+                (IpAddr::V6(Ipv6Addr::from(v6.sin6_addr.s6_addr)), v6.sin6_scope_id, u16::from_be(v6.sin6_port))
             }
             libc::AF_UNIX if len as usize >= offset_of!(sockaddr_un, sun_path) => {
                 let path = (*address.cast::<sockaddr_un>()).sun_path;

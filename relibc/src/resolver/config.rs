@@ -101,7 +101,10 @@ impl Config {
         let (name, value) = (parts.next().unwrap_or_default(), parts.next());
         let number = |most: u32| {
             let digits: Vec<u8> = value?.iter().copied().take_while(u8::is_ascii_digit).collect();
-            Some(core::str::from_utf8(&digits).ok()?.parse::<u32>().map_or(most, |value| value.min(most)))
+            // As in glibc, what is no number is 0.
+            let value =
+                digits.iter().fold(0u32, |sum, digit| sum.saturating_mul(10).saturating_add(u32::from(digit - b'0')));
+            Some(value.min(most))
         };
         match name {
             b"ndots" => self.dots = number(MOST_DOTS).unwrap_or(self.dots),
@@ -200,7 +203,7 @@ mod tests {
         let config = Config::parse(file);
         assert_eq!(config.servers.len(), 2);
         assert_eq!((config.servers[1].1, config.domains.len()), (2, 2));
-        assert_eq!((config.dots, config.seconds, config.times), (15, 1, 2));
+        assert_eq!((config.dots, config.seconds, config.times), (15, 1, 0));
         assert_eq!(config.options & RES_ROTATE, RES_ROTATE);
         assert!(Config::parse(b"search a\ndomain b.c d").domains == [b"b.c"]);
     }

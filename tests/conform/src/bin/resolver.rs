@@ -35,7 +35,6 @@ unsafe extern "C" {
         out: *mut c_char,
         room: usize,
     ) -> c_int;
-    #[link_name = "__dn_expand"]
     fn dn_expand(
         message: *const c_uchar,
         end: *const c_uchar,
