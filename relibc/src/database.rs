@@ -70,6 +70,25 @@ impl Buffer {
         }
     }
 
+    /// Puts bytes there, at a multiple of 8.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn aligned(&mut self, bytes: &[u8]) -> Result<*mut c_char, Full> {
+        let gap = self.at.align_offset(8);
+        if gap.saturating_add(bytes.len()) > self.left {
+            return Err(Full);
+        }
+        // SAFETY: there is room, by `new`.
+        unsafe {
+            let start = self.at.add(gap);
+            ptr::copy_nonoverlapping(bytes.as_ptr(), start.cast(), bytes.len());
+            self.at = start.add(bytes.len());
+            self.left -= gap + bytes.len();
+            Ok(start)
+        }
+    }
+
     /// Puts strings there, and the list of them.
     ///
     /// # Errors

@@ -78,6 +78,7 @@ pub mod pty;
 pub mod pwd;
 pub mod random;
 pub mod regex;
+pub mod resolver;
 mod runtime;
 pub mod scandir;
 pub mod sched;

@@ -90,6 +90,10 @@ pub struct Thread {
     pub dlerror: *mut i8,
     /// The last such string returned, to be freed.
     pub dlerror_old: *mut i8,
+    /// The resolver's state, `_res`, or null.
+    pub resolver: *mut crate::resolver::state::State,
+    /// This thread's `h_errno`.
+    pub h_errno: c_int,
     /// The thread's own locale (`uselocale`); null: the global one.
     pub locale: *const crate::locale::Locale,
     /// The signal mask the thread starts with.
@@ -143,6 +147,8 @@ impl Thread {
             prev: core::ptr::null_mut(),
             dlerror: core::ptr::null_mut(),
             dlerror_old: core::ptr::null_mut(),
+            resolver: core::ptr::null_mut(),
+            h_errno: 0,
             locale: core::ptr::null(),
             start_mask: 0,
             cancel: AtomicU32::new(0),

@@ -51,6 +51,7 @@ pub unsafe fn end(thread: *mut Thread) -> ! {
     }
     heap::c_free((*thread).dlerror.cast());
     heap::c_free((*thread).dlerror_old.cast());
+    crate::resolver::state::release((*thread).resolver);
     tls::tear_down(thread);
     heap::cache::close((*thread).cache.get());
     if (*thread).state.compare_exchange(JOINABLE, ENDING, Ordering::AcqRel, Ordering::Acquire) == Err(DETACHED) {
