@@ -180,7 +180,7 @@ fn work(disk: &Disk, memory: &Mapping, sectors: u64, more: impl Fn(u64) -> bool 
     })
 }
 
-/// Time of a request of 4 KiB; under `--icount` a nanosecond is an instruction.
+/// Time of a request of 4 KiB, with what is spent waiting for the device: no count of instructions, not even under `--icount`.
 fn time() -> Result<()> {
     const COUNT: u32 = 500;
     let disk = Disk::open(DISK, SHARE as u64)?;
