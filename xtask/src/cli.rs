@@ -2,7 +2,7 @@
 
 use crate::build::kernel::Kernel;
 use crate::vm::cmdline;
-use crate::vm::machine::{Boot, Firmware, Machine};
+use crate::vm::machine::{Boot, Disk, Firmware, Machine};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,6 +91,9 @@ pub struct MachineArgs {
     /// Boot a kernel that tries the hardware layer instead of Ochre's: an example in kernel/hal/examples
     #[arg(long, value_name = "EXAMPLE")]
     pub kernel: Option<String>,
+    /// Attach a file as a disk, a virtio block device; with `,ro` one that cannot be written to. May be given again
+    #[arg(long, value_name = "FILE[,ro]")]
+    pub disk: Vec<Disk>,
     /// Further words for the kernel's command line
     #[arg(long, value_name = "WORDS")]
     pub append: Option<String>,
@@ -119,6 +122,7 @@ impl MachineArgs {
             cpu: self.cpu.clone(),
             icount: self.icount,
             debugger: false,
+            disks: self.disk.clone(),
         }
     }
 }

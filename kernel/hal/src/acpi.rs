@@ -19,6 +19,13 @@ pub struct Table {
     pub range: PhysRange,
 }
 
+impl Table {
+    /// A copy of the whole table, header included; shorter if part of it lies outside the memory map.
+    pub fn bytes(&self) -> Vec<u8> {
+        (self.range.start..self.range.start + self.range.len).map_while(phys::read::<u8>).collect()
+    }
+}
+
 /// A CPU that the firmware reports as usable.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cpu {

@@ -1,7 +1,7 @@
 //! `/scheme/sys`: the state of the system as text, for people and for programs that debug and measure.
 
 use super::text::{Directory, Text};
-use super::{KernelScheme, SCHEMES};
+use super::{KernelScheme, SCHEMES, components};
 use crate::file::Object;
 use crate::process::{self, Process};
 use crate::thread::Thread;
@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 use core::fmt::Write;
 use core::sync::atomic::Ordering::Relaxed;
 use hal::{BootInfo, Once, cpu};
+use ochre_abi::process::RIGHT_DEVICE;
 use ochre_abi::syscall::{BASE, NAMES};
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
@@ -45,17 +46,40 @@ const FILES: &[(&str, fn(&mut String))] = &[
 pub struct Sys;
 
 impl KernelScheme for Sys {
-    fn open(&self, _me: &Arc<Thread>, path: &[u8], flags: u32) -> Result<Arc<dyn Object>> {
+    fn open(&self, me: &Arc<Thread>, path: &[u8], flags: u32) -> Result<Arc<dyn Object>> {
         match path {
+            _ if path.starts_with(b"acpi") => acpi(me, path, flags),
             b"" => Directory::open(
                 flags,
-                FILES.iter().map(|(name, _)| (String::from(*name), false)).chain([("log".into(), false)]),
+                FILES
+                    .iter()
+                    .map(|(name, _)| (String::from(*name), false))
+                    .chain([("log".into(), false), ("acpi".into(), true)]),
             ),
             b"log" => Text::of(flags, log::snapshot),
             _ => {
                 let (_, write) = FILES.iter().find(|(name, _)| name.as_bytes() == path).ok_or(Errno::ENOENT)?;
                 Text::open(flags, write)
             }
+        }
+    }
+}
+
+/// `acpi`: the firmware's tables by signature and number (`MCFG0`, `SSDT0`, `SSDT1`), as they are in memory. Needs RIGHT_DEVICE.
+fn acpi(me: &Arc<Thread>, path: &[u8], flags: u32) -> Result<Arc<dyn Object>> {
+    me.process.need_right(RIGHT_DEVICE)?;
+    let mut parts = components(path);
+    let (Some(b"acpi"), name, None) = (parts.next(), parts.next(), parts.next()) else { return Err(Errno::ENOENT) };
+    let tables = hal::acpi::tables();
+    let mut named = tables.iter().enumerate().map(|(n, table)| {
+        let before = tables[..n].iter().filter(|other| other.signature == table.signature).count();
+        (alloc::format!("{}{before}", table.signature.escape_ascii()), table)
+    });
+    match name {
+        None => Directory::open(flags, named.map(|(name, _)| (name, false))),
+        Some(wanted) => {
+            let (_, table) = named.find(|(name, _)| name.as_bytes() == wanted).ok_or(Errno::ENOENT)?;
+            Text::of(flags, || table.bytes())
         }
     }
 }

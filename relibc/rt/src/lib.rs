@@ -13,6 +13,7 @@ pub mod cpu;
 pub mod elf;
 pub mod exec;
 pub mod fd;
+pub mod mapping;
 #[cfg(feature = "alloc")]
 pub mod region;
 pub mod signal;

@@ -62,7 +62,8 @@ fn measure(
     symboliser: &mut Symboliser,
 ) -> Result<Vec<Row>> {
     let _step = Step::start(format!("measuring {system}"));
-    let machine = Machine { boot, smp: args.smp, mem: "512M".into(), cpu: None, icount: true, debugger: false };
+    let machine =
+        Machine { boot, smp: args.smp, mem: "512M".into(), cpu: None, icount: true, debugger: false, disks: vec![] };
     let how = Run {
         dir: scratch.path(),
         timeout: args.timeout,

@@ -198,6 +198,7 @@ fn on_ochre(image: &Image, group: &[&Subject], scripts: &Path, dir: &Path) -> Re
         cpu: None,
         icount: false,
         debugger: false,
+        disks: vec![],
     };
     let timeout = OCHRE_LIMIT * u32::try_from(group.len())? + Duration::from_secs(60);
     let how = Run { dir, timeout, show_console: false, nudge_until: None };

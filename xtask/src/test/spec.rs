@@ -40,6 +40,12 @@ pub struct Spec {
     /// Boots from an ISO under this firmware.
     #[serde(default)]
     pub iso: Option<Boot>,
+    /// Empty disks, virtio block devices of so many MiB each.
+    #[serde(default)]
+    pub disks: Vec<u64>,
+    /// Which of them, from 0 on, cannot be written to.
+    #[serde(default)]
+    pub read_only_disks: Vec<usize>,
     /// Counts time in instructions.
     #[serde(default)]
     pub icount: bool,

@@ -9,7 +9,7 @@ use crate::process;
 use crate::progress::note;
 use crate::report;
 use crate::symbolise::Symboliser;
-use crate::vm::machine::Machine;
+use crate::vm::machine::{Disk, Machine};
 use crate::vm::outcome::Outcome;
 use crate::vm::run::{self, Finished, Run};
 use crate::vm::sink::Sink;
@@ -98,6 +98,7 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<()> 
         cpu: None,
         icount: spec.icount,
         debugger: false,
+        disks: disks(spec, &dir)?,
     };
     let how = Run { dir: &dir, timeout: Duration::from_secs(spec.timeout), show_console: false, nudge_until: None };
     let sink = Sink::default();
@@ -110,6 +111,17 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<()> 
         return Ok(());
     }
     bail!(explain(&wrong, &output, &finished, &mut built.symboliser()))
+}
+
+/// The test's disks, empty.
+fn disks(spec: &Spec, dir: &Path) -> Result<Vec<Disk>> {
+    let make = |(n, mib): (usize, &u64)| {
+        let file = dir.join(format!("disk{n}.img"));
+        let made = std::fs::File::create(&file).and_then(|file| file.set_len(mib << 20));
+        made.with_context(|| format!("cannot make {}", file.display()))?;
+        Ok(Disk { file, read_only: spec.read_only_disks.contains(&n) })
+    };
+    spec.disks.iter().enumerate().map(make).collect()
 }
 
 /// Runs the very binary on the host that the image holds.

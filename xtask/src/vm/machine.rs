@@ -52,6 +52,27 @@ pub struct Machine {
     pub icount: bool,
     /// Whether it waits for a debugger on port 1234.
     pub debugger: bool,
+    /// Its disks, virtio block devices.
+    pub disks: Vec<Disk>,
+}
+
+/// A disk of a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disk {
+    /// The file that holds it, byte for byte.
+    pub file: PathBuf,
+    /// The machine cannot write to it.
+    pub read_only: bool,
+}
+
+impl std::str::FromStr for Disk {
+    type Err = std::convert::Infallible;
+
+    /// `FILE` or `FILE,ro`.
+    fn from_str(text: &str) -> Result<Disk, Self::Err> {
+        let file = text.strip_suffix(",ro");
+        Ok(Disk { file: file.unwrap_or(text).into(), read_only: file.is_some() })
+    }
 }
 
 /// The port that ends the machine: what is written there becomes QEMU's exit status, `(value << 1) | 1`.
@@ -85,6 +106,12 @@ impl Machine {
         }
         if self.debugger {
             command.args(["-s", "-S"]);
+        }
+        for (n, disk) in self.disks.iter().enumerate() {
+            let read_only = if disk.read_only { "on" } else { "off" };
+            let prefix = format!("if=none,id=disk{n},format=raw,discard=unmap,readonly={read_only},file=");
+            command.arg("-drive").arg(option(&prefix, &disk.file)?);
+            command.arg("-device").arg(format!("virtio-blk-pci,drive=disk{n},serial=ochre-{n},disable-legacy=on"));
         }
         match &self.boot {
             Boot::Direct { kernel, module, cmdline } => {

@@ -1,0 +1,199 @@
+//! A disk and its driver: `diskcheck rw`, `ro`, `kill` or `time`.
+
+use native_tests::{Result, check, pid_of, report};
+use ochre_block::Disk;
+use ochre_block::protocol::{ATTACH, SECTOR, Transfer};
+use ochre_pci::Device;
+use ochre_rt::mapping::Mapping;
+use ochre_rt::syscall;
+use ochre_scheme::abi::file::O_RDWR;
+use ochre_scheme::abi::signal::SIGKILL;
+use ochre_scheme::{Client, Errno};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use storage_tests::{DISK, Numbers, SHARE, round};
+
+const WORKERS: u64 = 8;
+
+fn main() -> ExitCode {
+    let what = std::env::args().nth(1).unwrap_or_default();
+    let result = match &*what {
+        "rw" => buses().and_then(|()| transfers()).and_then(|()| bytes()),
+        "ro" => read_only(),
+        "kill" => kill(),
+        "time" => time(),
+        _ => Err("usage: diskcheck rw|ro|kill|time".into()),
+    };
+    report("diskcheck", result)
+}
+
+/// The scheme pci lists the disk, and its driver has it alone.
+fn buses() -> Result<()> {
+    let mut disks = Vec::new();
+    for entry in std::fs::read_dir("/scheme/pci")? {
+        let entry = entry?;
+        let read = |file: &str| std::fs::read_to_string(entry.path().join(file));
+        let config = std::fs::read(entry.path().join("config"))?;
+        let vendor = format!("{:#06x}\n", u16::from_le_bytes([config[0], config[1]]));
+        check(read("vendor")? == vendor, format!("{:?}: vendor and config differ", entry.file_name()))?;
+        check(read("resource")?.lines().count() == 6, "six base address registers")?;
+        if (read("vendor")?.trim(), read("device")?.trim(), read("class")?.trim()) == ("0x1af4", "0x1042", "0x010000") {
+            disks.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    check(disks.len() == 1, format!("virtio disks: {disks:?}"))?;
+    check(Device::take(&disks[0]).err() == Some(Errno::EBUSY), "a device with two drivers")?;
+    check(Device::take("00:00.7").err() == Some(Errno::ENOENT), "a device that is not there")
+}
+
+/// Several requests under way, into and out of the client's own memory.
+fn transfers() -> Result<()> {
+    let disk = Disk::open(DISK, WORKERS * SHARE as u64)?;
+    let info = disk.info()?;
+    check(info.sectors == 32 << 11 && info.read_only == 0, format!("{info:?}"))?;
+    check(info.id.starts_with(b"ochre-0\0"), "its name")?;
+    let memory = Mapping::new(disk.memory(), 0, WORKERS as usize * SHARE)?;
+    work(&disk, &memory, info.sectors, |rounds| rounds < 40)?;
+    disk.flush()?;
+    let what = Transfer { object: 0, memory: 0, disk: info.sectors * SECTOR - SECTOR, len: 512, write: 0 };
+    disk.transfer(what)?;
+    let fails = |what: Transfer, error: Errno| {
+        let got = disk.transfer(what).err();
+        check(got == Some(error), format!("{what:?}: {got:?}, not {error:?}"))
+    };
+    fails(Transfer { len: 1024, ..what }, Errno::EIO)?;
+    fails(Transfer { disk: info.sectors * SECTOR, ..what }, Errno::EIO)?;
+    fails(Transfer { disk: u64::MAX - 511, ..what }, Errno::EIO)?;
+    fails(Transfer { len: 0, ..what }, Errno::EINVAL)?;
+    fails(Transfer { len: 100, ..what }, Errno::EINVAL)?;
+    fails(Transfer { disk: 0, memory: 100, ..what }, Errno::EINVAL)?;
+    fails(Transfer { disk: 0, memory: WORKERS * SHARE as u64, ..what }, Errno::EINVAL)?;
+    fails(Transfer { disk: 0, memory: u64::MAX - 511, ..what }, Errno::EINVAL)?;
+    let other = Client::open(DISK, O_RDWR)?;
+    check(other.value(ATTACH, [100, 0, 0]) == Err(Errno::EINVAL), "an object of less than a page")?;
+    check(other.value(ATTACH, [4096, 0, 0]) == Err(Errno::EINVAL), "no object")
+}
+
+/// As dd and mkfs see it.
+fn bytes() -> Result<()> {
+    let mut disk = File::options().read(true).write(true).open(DISK)?;
+    let size = disk.seek(SeekFrom::End(0))?;
+    check(size == 32 << 20, format!("{size} bytes"))?;
+    check(disk.read(&mut [0; 512])? == 0, "data behind the end")?;
+    let mut numbers = Numbers(7);
+    let pattern: Vec<u8> = (0..40_000).flat_map(|_| numbers.next().to_le_bytes()).collect();
+    let pattern = &pattern[..300 * 1024];
+    disk.seek(SeekFrom::Start(4096))?;
+    disk.write_all(pattern)?;
+    disk.sync_all()?;
+    let mut back = vec![0; pattern.len()];
+    disk.read_exact_at(&mut back, 4096)?;
+    check(back == pattern, "other bytes came back")?;
+    for (at, len) in [(4097, 10), (5000, 3000), (4096 + 65_535, 2), (4500, 200_001)] {
+        disk.read_exact_at(&mut back[..len], at as u64)?;
+        check(back[..len] == pattern[at - 4096..at - 4096 + len], format!("{len} bytes at {at}"))?;
+    }
+    let refused = disk.write_at(b"x", 0).map_err(|error| error.raw_os_error());
+    check(refused == Err(Some(Errno::EINVAL.0)), format!("a part of a sector: {refused:?}"))?;
+    let full = disk.write_at(&[0; 512], size).map_err(|error| error.raw_os_error());
+    check(full == Err(Some(Errno::ENOSPC.0)), format!("behind the end: {full:?}"))
+}
+
+fn read_only() -> Result<()> {
+    let disk = Disk::open(DISK, SHARE as u64)?;
+    check(disk.info()?.read_only == 1, "it is not")?;
+    let what = Transfer { object: 0, memory: 0, disk: 0, len: 4096, write: 0 };
+    disk.transfer(what)?;
+    let got = disk.transfer(Transfer { write: 1, ..what });
+    check(got == Err(Errno::EROFS), format!("{got:?}"))?;
+    let file = File::options().write(true).open(DISK)?;
+    let got = file.write_at(&[0; 512], 0).map_err(|error| error.raw_os_error());
+    check(got == Err(Some(Errno::EROFS.0)), format!("{got:?}"))
+}
+
+/// The driver is killed while eight threads write and read: they do not notice.
+fn kill() -> Result<()> {
+    let disk = Disk::open(DISK, WORKERS * SHARE as u64)?;
+    let sectors = disk.info()?.sectors;
+    let memory = Mapping::new(disk.memory(), 0, WORKERS as usize * SHARE)?;
+    let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        let worker = scope.spawn(|| {
+            work(&disk, &memory, sectors, |_| {
+                done.fetch_add(1, Ordering::Relaxed);
+                !stop.load(Ordering::Relaxed)
+            })
+            .map_err(|error| error.to_string())
+        });
+        let killed = || -> Result<Duration> {
+            let mut worst = Duration::ZERO;
+            for _ in 0..4 {
+                let before = done.load(Ordering::Relaxed);
+                while done.load(Ordering::Relaxed) < before + 20 && !worker.is_finished() {
+                    std::thread::yield_now();
+                }
+                let (pid, old) = (pid_of("virtio-blkd")?, File::open(DISK)?);
+                let begin = Instant::now();
+                syscall::kill(pid, SIGKILL)?;
+                // Until it is dead it may still answer.
+                while old.read_at(&mut [0; 512], 0).is_ok() {}
+                // This waits until the successor serves the name.
+                File::open(DISK)?.read_exact(&mut [0; 512])?;
+                println!("back after {} ms", begin.elapsed().as_millis());
+                worst = worst.max(begin.elapsed());
+            }
+            Ok(worst)
+        };
+        let worst = killed();
+        stop.store(true, Ordering::Relaxed);
+        worker.join().map_err(|_| "a worker panicked")??;
+        let worst = worst?;
+        check(worst < Duration::from_millis(100), format!("{} ms are more than 100", worst.as_millis()))
+    })
+}
+
+/// Rounds of all workers, each as long as `more` (told how many it did) says so.
+fn work(disk: &Disk, memory: &Mapping, sectors: u64, more: impl Fn(u64) -> bool + Sync) -> Result<()> {
+    std::thread::scope(|scope| {
+        let more = &more;
+        let worker = |n| {
+            move || -> std::result::Result<(), String> {
+                let mut numbers = Numbers(n + 1);
+                for rounds in 0.. {
+                    if !more(rounds) {
+                        break;
+                    }
+                    round(disk, memory, &mut numbers, n, WORKERS, sectors).map_err(|error| error.to_string())?;
+                }
+                Ok(())
+            }
+        };
+        let threads: Vec<_> = (0..WORKERS).map(|n| scope.spawn(worker(n))).collect();
+        for thread in threads {
+            thread.join().map_err(|_| "a worker panicked")??;
+        }
+        Ok(())
+    })
+}
+
+/// Time of a request of 4 KiB, with what is spent waiting for the device: no count of instructions, not even under `--icount`.
+fn time() -> Result<()> {
+    const COUNT: u32 = 500;
+    let disk = Disk::open(DISK, SHARE as u64)?;
+    let one = |n: u32| disk.transfer(Transfer { object: 0, memory: 0, disk: u64::from(n) * 4096, len: 4096, write: 0 });
+    (0..COUNT).try_for_each(one)?;
+    let begin = Instant::now();
+    (0..COUNT).try_for_each(one)?;
+    println!("row disk-read-4k {} ns", begin.elapsed().as_nanos() / u128::from(COUNT));
+    let file = File::open(DISK)?;
+    let begin = Instant::now();
+    for n in 0..COUNT {
+        file.read_exact_at(&mut [0; 4096], u64::from(n) * 4096)?;
+    }
+    println!("row disk-read-4k-copied {} ns", begin.elapsed().as_nanos() / u128::from(COUNT));
+    Ok(())
+}
