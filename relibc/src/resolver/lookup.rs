@@ -103,11 +103,8 @@ fn in_hosts(file: &[u8], wanted: &[u8], family: Family) -> Option<Host> {
         match &mut found {
             None => found = Some(entry),
             Some(host) => {
-                for address in entry.addresses {
-                    if !host.addresses.contains(&address) {
-                        host.addresses.push(address);
-                    }
-                }
+                // As in glibc, one that stands there twice is told twice.
+                host.addresses.extend(entry.addresses);
                 let more = core::iter::once(entry.name).chain(entry.aliases);
                 for name in more {
                     if name != host.name && !host.aliases.contains(&name) {

@@ -1,5 +1,7 @@
 //! Calls to the system as C has them: processes, descriptors, waiting, memory, files and folders; each with an error or two.
 
+#![allow(unused_unsafe, reason = "the macros that show a call stand inside unsafe blocks and outside")]
+
 use libc::*;
 use std::ffi::{CStr, CString};
 use std::mem::zeroed;

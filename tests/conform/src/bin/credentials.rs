@@ -3,6 +3,8 @@
 //! Calls that Ochre has no object for (mounts, swap, System V IPC, POSIX queues) are judged where they exist: what is printed says whether they
 //! behave, and one that is ENOSYS behaves.
 
+#![allow(unused_unsafe, reason = "the macros that show a call stand inside unsafe blocks and outside")]
+
 use libc::*;
 use std::ffi::CStr;
 use std::mem::zeroed;
