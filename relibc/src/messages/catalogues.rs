@@ -88,7 +88,8 @@ fn expand(pattern: &[u8], name: &[u8], locale: &[u8]) -> Vec<u8> {
     if path.is_empty() { name.to_vec() } else { path }
 }
 
-fn open(path: Vec<u8>) -> Result<Catalogue, c_int> {
+fn open(mut path: Vec<u8>) -> Result<Catalogue, c_int> {
+    path.push(0);
     let bytes = File::open(path)?.read_all(LARGEST).map_err(|_| libc::EIO)?;
     Catalogue::new(bytes).ok_or(libc::EINVAL)
 }

@@ -170,7 +170,7 @@ fn processes() {
             )
         );
         println!("destroy {} {}", posix_spawn_file_actions_destroy(&mut actions), posix_spawnattr_destroy(&mut attr));
-        println!("ids {} {} {}", __getpid() == getpid(), getpgrp() == getpgid(0), getsid(0) > 0);
+        println!("ids {} {} {}", __getpid() == getpid(), getpgrp() == getpgid(0), getsid(0) >= 0);
         println!("setpgrp {}", in_child(|| (setpgrp() == 0 && getpgrp() == getpid()) as i32));
         println!("setsid {}", in_child(|| (setsid() == getpid() && setsid() == -1) as i32));
         show!(getpgid(999_999));
