@@ -2,6 +2,7 @@
 
 use libc::*;
 use std::ffi::CStr;
+use std::hint::black_box;
 use std::ptr::null_mut;
 
 unsafe extern "C" {
@@ -91,6 +92,7 @@ unsafe extern "C" {
     fn versionsort64(a: *const *const dirent64, b: *const *const dirent64) -> c_int;
     #[link_name = "strerror_r"]
     fn gnu_strerror_r(number: c_int, to: *mut c_char, room: size_t) -> *mut c_char;
+    fn mempcpy(to: *mut c_void, from: *const c_void, len: size_t) -> *mut c_void;
     fn fcntl64(fd: c_int, command: c_int, ...) -> c_int;
     fn __cmsg_nxthdr(message: *mut msghdr, header: *mut cmsghdr) -> *mut cmsghdr;
     fn __cxa_atexit(function: extern "C" fn(*mut c_void), object: *mut c_void, dso: *mut c_void) -> c_int;
@@ -266,6 +268,22 @@ fn others() {
             text(__progname) == text(strrchr(__progname_full, 47).add(1)),
             __libc_single_threaded <= 1
         );
+        // Through pointers: the compiler replaces calls of these by others.
+        let print = black_box(printf as unsafe extern "C" fn(*const c_char, ...) -> c_int);
+        let line = black_box(puts as unsafe extern "C" fn(*const c_char) -> c_int);
+        println!("printf {} puts {}", print(c"%s\n".as_ptr(), c"printed".as_ptr()), line(c"a line".as_ptr()) >= 0);
+        fflush(stdout);
+        let copy = black_box(mempcpy as unsafe extern "C" fn(*mut c_void, *const c_void, size_t) -> *mut c_void);
+        let mut copied = [0u8; 8];
+        println!(
+            "mempcpy {}",
+            copy(copied.as_mut_ptr().cast(), c"four".as_ptr().cast(), 4).addr() - copied.as_ptr().addr()
+        );
+        let allocate = black_box(aligned_alloc as unsafe extern "C" fn(size_t, size_t) -> *mut c_void);
+        let block = allocate(256, 512);
+        println!("aligned {} {}", !block.is_null(), block.addr() % 256);
+        free(block);
+        println!("accept {} {}", accept(-1, null_mut(), null_mut()), *__errno_location());
         println!("last signal {}", __libc_current_sigrtmax());
         println!("cxa_atexit {}", __cxa_atexit(said_at_exit, std::ptr::without_provenance_mut(9), null_mut()));
         let mut control = [0u64; 8];
