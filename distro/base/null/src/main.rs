@@ -1,12 +1,15 @@
 //! The scheme null, bound to /dev/null: reads are at the end, writes vanish (null(4)).
 
-use ochre_scheme::abi::file::{S_IFCHR, Stat};
-use ochre_scheme::{Answer, Request, Result, Scheme, Server};
+use ochre_scheme::abi::file::{O_DIRECTORY, S_IFCHR, Stat};
+use ochre_scheme::{Answer, Errno, Request, Result, Scheme, Server};
 
 struct Null;
 
 impl Scheme for Null {
-    fn open(&mut self, _: &mut Request, _flags: u32, _mode: u32) -> Result<Answer> {
+    fn open(&mut self, _: &mut Request, flags: u32, _mode: u32) -> Result<Answer> {
+        if flags & O_DIRECTORY != 0 {
+            return Err(Errno::ENOTDIR);
+        }
         Ok(Answer::opened(1).reads_end().writes_vanish())
     }
 

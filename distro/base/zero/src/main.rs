@@ -1,6 +1,6 @@
 //! The scheme zero, bound to /dev/zero and, its path `full`, to /dev/full: reads give zero bytes; writes vanish, or find no room (zero(4), full(4)).
 
-use ochre_scheme::abi::file::{S_IFCHR, Stat};
+use ochre_scheme::abi::file::{O_DIRECTORY, S_IFCHR, Stat};
 use ochre_scheme::{Answer, Errno, Request, Result, Scheme, Server};
 
 /// Handles: both files have one each, whoever opens them.
@@ -10,7 +10,10 @@ const FULL: u64 = 2;
 struct Zero;
 
 impl Scheme for Zero {
-    fn open(&mut self, request: &mut Request, _flags: u32, _mode: u32) -> Result<Answer> {
+    fn open(&mut self, request: &mut Request, flags: u32, _mode: u32) -> Result<Answer> {
+        if flags & O_DIRECTORY != 0 {
+            return Err(Errno::ENOTDIR);
+        }
         match request.payload() {
             b"" => Ok(Answer::opened(ZERO).reads_zero().writes_vanish()),
             b"full" => Ok(Answer::opened(FULL).reads_zero()),

@@ -2,7 +2,7 @@
 
 use super::{Args, Result, get_opt, put_opt};
 use ochre_rt::abi::Errno;
-use ochre_rt::abi::file::SEEK_CUR;
+use ochre_rt::abi::file::{S_IFDIR, S_IFMT, S_IFREG, SEEK_CUR, Stat};
 use ochre_rt::syscall;
 
 /// Bytes copied at a time; the smallest thread stack has room for it.
@@ -88,10 +88,15 @@ pub unsafe fn copy_file_range(a: Args) -> Result {
     if a[5] != 0 {
         return Err(Errno::EINVAL);
     }
-    // Both must be regular files; others (pipes) are copied in other ways.
+    // Both must be regular files; others (pipes, devices) are copied in other ways.
     for fd in [a[0], a[2]] {
-        syscall::lseek(fd as i32, 0, SEEK_CUR)
-            .map_err(|error| if error == Errno::ESPIPE { Errno::EINVAL } else { error })?;
+        let mut stat = Stat::default();
+        super::files::fstat([fd, (&raw mut stat).expose_provenance(), 0, 0, 0, 0])?;
+        match stat.mode & S_IFMT {
+            S_IFREG => {}
+            S_IFDIR => return Err(Errno::EISDIR),
+            _ => return Err(Errno::EINVAL),
+        }
     }
     let (mut from_at, mut to_at) = (position(a[1])?, position(a[3])?);
     let done = copy(a[0] as i32, &mut from_at, a[2] as i32, &mut to_at, a[4])?;
