@@ -5,6 +5,7 @@ mod event;
 pub mod irq;
 mod memory;
 mod pipe;
+mod ports;
 mod proc;
 mod serio;
 mod sys;

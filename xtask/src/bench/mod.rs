@@ -69,6 +69,7 @@ fn measure(
         timeout: args.timeout,
         show_console: false,
         nudge_until: if system == LINUX { linux::nudge(&machine) } else { None },
+        cues: &[],
     };
     let sink = Sink::default();
     let finished = run::run(&machine, &how, sink.clone())?;

@@ -201,7 +201,7 @@ fn on_ochre(image: &Image, group: &[&Subject], scripts: &Path, dir: &Path) -> Re
         disks: vec![],
     };
     let timeout = OCHRE_LIMIT * u32::try_from(group.len())? + Duration::from_secs(60);
-    let how = Run { dir, timeout, show_console: false, nudge_until: None };
+    let how = Run { dir, timeout, show_console: false, nudge_until: None, cues: &[] };
     let sink = Sink::default();
     let finished = run::run(&machine, &how, sink.clone())?;
     let mut symboliser = Symboliser::new(Some(&image.kernel), &image.programs);

@@ -1,5 +1,6 @@
 //! What a system test is: a `[[test]]` table in tests/system/*.toml.
 
+use crate::vm::cue::Cue;
 use crate::vm::machine::Firmware;
 use anyhow::{Context, Result, bail};
 use regex_lite::Regex;
@@ -58,6 +59,12 @@ pub struct Spec {
     /// The exit status that the command must have.
     #[serde(default)]
     pub status: i32,
+    /// Whether the guest must turn the machine off, or restart it, instead.
+    #[serde(default)]
+    pub off: bool,
+    /// What is done to the machine meanwhile.
+    #[serde(default)]
+    pub cues: Vec<Cue>,
     /// Whether the guest must die of a fault in its kernel instead.
     #[serde(default)]
     pub kernel_fault: bool,

@@ -100,7 +100,13 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<()> 
         debugger: false,
         disks: disks(spec, &dir)?,
     };
-    let how = Run { dir: &dir, timeout: Duration::from_secs(spec.timeout), show_console: false, nudge_until: None };
+    let how = Run {
+        dir: &dir,
+        timeout: Duration::from_secs(spec.timeout),
+        show_console: false,
+        nudge_until: None,
+        cues: &spec.cues,
+    };
     let sink = Sink::default();
     let finished = run::run(&machine, &how, sink.clone())?;
     let output = sink.text();
@@ -160,12 +166,18 @@ fn judge(spec: &Spec, mut command: std::process::Command, dir: &Path) -> Result<
 /// What is wrong about how the guest ended.
 fn ending(spec: &Spec, outcome: &Outcome) -> Vec<String> {
     match (outcome, spec.kernel_fault) {
-        (Outcome::Exited(status), false) if *status == spec.status => vec![],
+        (Outcome::Off, false) if spec.off => vec![],
+        (Outcome::Exited(status), false) if *status == spec.status && !spec.off => vec![],
         (Outcome::KernelFault, true) => vec![],
         (Outcome::Exited(status), true) => vec![format!("it ended with status {status}, not by a fault of the kernel")],
+        (Outcome::Exited(status), false) if spec.off => {
+            vec![format!("the command ended with status {status}, and the machine was not turned off")]
+        }
         (Outcome::Exited(status), false) => vec![format!("it ended with status {status}, not {}", spec.status)],
         // These are described by the report of the guest's death.
-        (Outcome::TimedOut | Outcome::Died(_) | Outcome::KernelFault, _) => vec!["the command did not end".into()],
+        (Outcome::TimedOut | Outcome::Off | Outcome::Died(_) | Outcome::KernelFault, _) => {
+            vec!["the command did not end".into()]
+        }
     }
 }
 

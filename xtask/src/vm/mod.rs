@@ -2,6 +2,7 @@
 
 pub mod cmdline;
 pub mod console;
+pub mod cue;
 pub mod machine;
 pub mod monitor;
 pub mod outcome;

@@ -38,6 +38,11 @@ pub fn nudge_until(socket: &Path, log: &Path, done: &str) {
     }
 }
 
+/// Gives one command, without waiting for what it does.
+pub fn tell(socket: &Path, command: &str) -> std::io::Result<()> {
+    ask(socket, command).map(drop)
+}
+
 fn ask(socket: &Path, question: &str) -> std::io::Result<String> {
     let mut monitor = UnixStream::connect(socket)?;
     monitor.set_read_timeout(Some(PATIENCE))?;

@@ -8,6 +8,8 @@ use std::process::ExitStatus;
 pub enum Outcome {
     /// The command ended with this status, and init powered the machine off.
     Exited(i32),
+    /// The guest turned the machine off or restarted it, without telling a status. A triple fault looks the same.
+    Off,
     /// The time was up.
     TimedOut,
     /// The kernel met a fault of its own and halted the machine.
@@ -33,7 +35,7 @@ impl Outcome {
                 None => Outcome::Died("it reported failure, but not with which exit status".into()),
             },
             Some(FAULT) => Outcome::KernelFault,
-            Some(0) => Outcome::Died("it reset or powered off without a report (a triple fault does that)".into()),
+            Some(0) => Outcome::Off,
             _ => Outcome::Died(format!("QEMU ended with {qemu}")),
         }
     }
@@ -43,7 +45,7 @@ impl Outcome {
         match self {
             Outcome::Exited(status) => *status,
             Outcome::TimedOut => 124,
-            Outcome::KernelFault | Outcome::Died(_) => 125,
+            Outcome::Off | Outcome::KernelFault | Outcome::Died(_) => 125,
         }
     }
 }

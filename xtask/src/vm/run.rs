@@ -1,6 +1,7 @@
 //! Running a virtual machine to its end.
 
 use super::console;
+use super::cue::{Cue, Prompter};
 use super::machine::{Boot, Firmware, Machine, option};
 use super::monitor;
 use super::outcome::Outcome;
@@ -40,6 +41,8 @@ pub struct Run<'a> {
     pub show_console: bool,
     /// Nudges the CPUs until this stands in the log; see [`monitor::nudge_until`].
     pub nudge_until: Option<&'static str>,
+    /// What is done to the machine when the command's output says so.
+    pub cues: &'a [Cue],
 }
 
 /// Runs `machine` to its end. What its command writes, to the second serial port, goes to `output` as it comes.
@@ -62,6 +65,7 @@ pub fn run<O: Write + Send + 'static>(machine: &Machine, run: &Run, output: O) -
         qemu.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{}`", process::shown(&qemu)))?;
     let out = child.stdout.take().context("QEMU without output")?;
     let firmware_speaks = matches!(machine.boot, Boot::Iso { firmware: Firmware::Uefi, .. });
+    let output = Prompter::new(output, monitor.clone(), run.cues);
     let copier = std::thread::spawn(move || {
         if firmware_speaks {
             copy(out, SkipUntil::new(output, format!("{FIRMWARE_ENDS}\n\r")));
