@@ -1,8 +1,9 @@
 //! The command line.
 
+use crate::boot::Start;
 use crate::build::kernel::Kernel;
 use crate::vm::cmdline;
-use crate::vm::machine::{Boot, Disk, Firmware, Machine};
+use crate::vm::machine::{Disk, Firmware, Machine};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -91,8 +92,9 @@ pub struct MachineArgs {
     /// Boot a kernel that tries the hardware layer instead of Ochre's: an example in kernel/hal/examples
     #[arg(long, value_name = "EXAMPLE")]
     pub kernel: Option<String>,
-    /// Attach a file as a disk, a virtio block device; with `,ro` one that cannot be written to. May be given again
-    #[arg(long, value_name = "FILE[,ro]")]
+    /// Attach a file as a disk, a virtio block device; with `,sata` a SATA disk, with `,cd` a CD, with `,ro` one that cannot be
+    /// written to. May be given again
+    #[arg(long, value_name = "FILE[,ro][,sata|,cd]")]
     pub disk: Vec<Disk>,
     /// Further words for the kernel's command line
     #[arg(long, value_name = "WORDS")]
@@ -113,16 +115,18 @@ impl MachineArgs {
         cmdline::line(&self.log, self.append.as_deref(), command)
     }
 
-    /// The machine with these options that boots so.
-    pub fn machine(&self, boot: Boot) -> Machine {
+    /// The machine with these options that starts so.
+    pub fn machine(&self, start: Start) -> Machine {
+        let mut disks = start.disks;
+        disks.extend_from_slice(&self.disk);
         Machine {
-            boot,
+            boot: start.boot,
             smp: self.smp,
             mem: self.mem.clone(),
             cpu: self.cpu.clone(),
             icount: self.icount,
             debugger: false,
-            disks: self.disk.clone(),
+            disks,
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
         let libc = if args.relibc { Some(libc::build(workspace, Backend::Linux)?) } else { None };
         let guest = Guest { programs: &programs, libc: libc.as_deref(), put, command: &args.command };
         let boot = linux::boot(workspace, &guest, scratch.path())?;
-        (boot, Symboliser::new(None, &programs))
+        (boot.into(), Symboliser::new(None, &programs))
     } else {
         let image = archive::build(workspace, &args.machine.config, &args.machine.kernel())?;
         let cmdline = args.machine.cmdline(&args.command);

@@ -35,7 +35,7 @@ pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<i32> {
 
     let scratch = Scratch::new(workspace)?;
     let cmdline = cmdline::line("warn", None, &command);
-    let boot = boot::prepare(&image, None, None, &cmdline, scratch.path())?;
+    let boot = boot::prepare(&image, None, None, &cmdline, scratch.path())?.boot;
     let ours = measure(OCHRE, boot, args, &scratch, &mut symboliser)?;
     let theirs = if args.only_ochre {
         Vec::new()

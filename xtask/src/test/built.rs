@@ -1,7 +1,7 @@
 //! What system tests run on, built before any of them starts.
 
 use super::spec::{Spec, System};
-use crate::boot;
+use crate::boot::{self, Start};
 use crate::build::kernel::Kernel;
 use crate::build::libc::{self, Backend};
 use crate::image::archive::{self, Image};
@@ -9,7 +9,6 @@ use crate::image::programs;
 use crate::linux::{self, Guest};
 use crate::symbolise::Symboliser;
 use crate::vm::cmdline;
-use crate::vm::machine::Boot;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
@@ -56,7 +55,7 @@ impl Built {
     }
 
     /// Makes a test's boot, with files in `dir`.
-    pub fn boot(&self, workspace: &Workspace, spec: &Spec, dir: &Path) -> Result<Boot> {
+    pub fn boot(&self, workspace: &Workspace, spec: &Spec, dir: &Path) -> Result<Start> {
         match self {
             Built::Ochre(image) => {
                 let cmdline = cmdline::line("info", spec.append.as_deref(), &spec.command);
@@ -64,7 +63,7 @@ impl Built {
             }
             Built::Linux(programs, libc) => {
                 let guest = Guest { programs, libc: Some(libc), put: None, command: &spec.command };
-                linux::boot(workspace, &guest, dir)
+                Ok(linux::boot(workspace, &guest, dir)?.into())
             }
             Built::Host(_) => bail!("the host is not booted"),
         }

@@ -191,14 +191,15 @@ fn on_ochre(image: &Image, group: &[&Subject], scripts: &Path, dir: &Path) -> Re
     std::fs::write(put.join("list"), list)?;
     let command = ["/bin/runeach".to_owned(), OCHRE_LIMIT.as_secs().to_string(), "/mnt/put/list".to_owned()];
     let line = cmdline::line("info", None, &command);
+    let start = boot::prepare(image, None, Some(&put), &line, dir)?;
     let machine = Machine {
-        boot: boot::prepare(image, None, Some(&put), &line, dir)?,
+        boot: start.boot,
         smp: 2,
         mem: MEMORY.to_owned(),
         cpu: None,
         icount: false,
         debugger: false,
-        disks: vec![],
+        disks: start.disks,
     };
     let timeout = OCHRE_LIMIT * u32::try_from(group.len())? + Duration::from_secs(60);
     let how = Run { dir, timeout, show_console: false, nudge_until: None, cues: &[] };

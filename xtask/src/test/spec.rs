@@ -1,7 +1,7 @@
 //! What a system test is: a `[[test]]` table in tests/system/*.toml.
 
 use crate::vm::cue::Cue;
-use crate::vm::machine::Firmware;
+use crate::vm::machine::{Bus, Firmware};
 use anyhow::{Context, Result, bail};
 use regex_lite::Regex;
 use serde::Deserialize;
@@ -41,9 +41,12 @@ pub struct Spec {
     /// Boots from an ISO under this firmware.
     #[serde(default)]
     pub iso: Option<Boot>,
-    /// Empty disks, virtio block devices of so many MiB each.
+    /// Empty disks of so many MiB each.
     #[serde(default)]
     pub disks: Vec<u64>,
+    /// What they hang on.
+    #[serde(default)]
+    pub bus: Bus,
     /// Which of them, from 0 on, cannot be written to.
     #[serde(default)]
     pub read_only_disks: Vec<usize>,

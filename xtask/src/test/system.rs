@@ -4,6 +4,7 @@ use super::built::{self, Built};
 use super::spec::{self, Spec, System};
 use super::tally::Tally;
 use crate::bench::row;
+use crate::boot::Start;
 use crate::cli::TestArgs;
 use crate::process;
 use crate::progress::note;
@@ -91,14 +92,16 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<()> 
     if spec.on == System::Console {
         return on_console(spec, built, &dir);
     }
+    let Start { boot, disks: mut all } = built.boot(workspace, spec, &dir)?;
+    all.extend(disks(spec, &dir)?);
     let machine = Machine {
-        boot: built.boot(workspace, spec, &dir)?,
+        boot,
         smp: spec.smp,
         mem: spec.mem.clone(),
         cpu: None,
         icount: spec.icount,
         debugger: false,
-        disks: disks(spec, &dir)?,
+        disks: all,
     };
     let how = Run {
         dir: &dir,
@@ -125,7 +128,7 @@ fn disks(spec: &Spec, dir: &Path) -> Result<Vec<Disk>> {
         let file = dir.join(format!("disk{n}.img"));
         let made = std::fs::File::create(&file).and_then(|file| file.set_len(mib << 20));
         made.with_context(|| format!("cannot make {}", file.display()))?;
-        Ok(Disk { file, read_only: spec.read_only_disks.contains(&n) })
+        Ok(Disk { read_only: spec.read_only_disks.contains(&n), ..Disk::new(file, spec.bus) })
     };
     spec.disks.iter().enumerate().map(make).collect()
 }

@@ -19,13 +19,8 @@ pub enum Boot {
         /// The command line.
         cmdline: String,
     },
-    /// GRUB loads it from an ISO.
-    Iso {
-        /// The ISO.
-        iso: PathBuf,
-        /// The machine's firmware.
-        firmware: Firmware,
-    },
+    /// GRUB loads it, from the disk or CD that says `boot`.
+    Grub(Firmware),
 }
 
 /// The machine's firmware.
@@ -52,26 +47,62 @@ pub struct Machine {
     pub icount: bool,
     /// Whether it waits for a debugger on port 1234.
     pub debugger: bool,
-    /// Its disks, virtio block devices.
+    /// Its disks and CDs.
     pub disks: Vec<Disk>,
 }
 
-/// A disk of a machine.
+/// A disk or CD of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disk {
     /// The file that holds it, byte for byte.
     pub file: PathBuf,
+    /// What it hangs on.
+    pub bus: Bus,
     /// The machine cannot write to it.
     pub read_only: bool,
+    /// What the machine writes is forgotten at its end.
+    pub snapshot: bool,
+    /// The firmware boots from it.
+    pub boot: bool,
+}
+
+/// What a disk hangs on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bus {
+    /// A PCI function of its own, by virtio.
+    #[default]
+    Virtio,
+    /// The machine's AHCI controller.
+    Sata,
+    /// The same, as a CD-ROM drive, which nobody can write to.
+    Cd,
+}
+
+impl Disk {
+    /// A disk that nobody boots from.
+    pub fn new(file: impl Into<PathBuf>, bus: Bus) -> Disk {
+        Disk { file: file.into(), bus, read_only: bus == Bus::Cd, snapshot: false, boot: false }
+    }
 }
 
 impl std::str::FromStr for Disk {
     type Err = std::convert::Infallible;
 
-    /// `FILE` or `FILE,ro`.
+    /// `FILE`, with any of `,ro`, `,sata` and `,cd` behind it.
     fn from_str(text: &str) -> Result<Disk, Self::Err> {
-        let file = text.strip_suffix(",ro");
-        Ok(Disk { file: file.unwrap_or(text).into(), read_only: file.is_some() })
+        let (mut file, mut bus, mut read_only) = (text, Bus::Virtio, false);
+        while let Some((rest, word)) = file.rsplit_once(',') {
+            match word {
+                "ro" => read_only = true,
+                "sata" => bus = Bus::Sata,
+                "cd" => bus = Bus::Cd,
+                _ => break,
+            }
+            file = rest;
+        }
+        let disk = Disk::new(file, bus);
+        Ok(Disk { read_only: read_only || disk.read_only, ..disk })
     }
 }
 
@@ -82,7 +113,7 @@ impl Machine {
     /// The host packages that this machine needs.
     pub fn needs(&self) -> Vec<&'static [Need]> {
         let mut needs = vec![host::QEMU];
-        if let Boot::Iso { firmware: Firmware::Uefi, .. } = self.boot {
+        if let Boot::Grub(Firmware::Uefi) = self.boot {
             needs.push(host::UEFI);
         }
         needs
@@ -108,19 +139,15 @@ impl Machine {
             command.args(["-s", "-S"]);
         }
         for (n, disk) in self.disks.iter().enumerate() {
-            let read_only = if disk.read_only { "on" } else { "off" };
-            let prefix = format!("if=none,id=disk{n},format=raw,discard=unmap,readonly={read_only},file=");
-            command.arg("-drive").arg(option(&prefix, &disk.file)?);
-            command.arg("-device").arg(format!("virtio-blk-pci,drive=disk{n},serial=ochre-{n},disable-legacy=on"));
+            attach(&mut command, n, disk)?;
         }
         match &self.boot {
             Boot::Direct { kernel, module, cmdline } => {
                 command.arg("-kernel").arg(kernel).arg("-initrd").arg(module).args(["-append", cmdline]);
             }
-            Boot::Iso { iso, firmware } => {
+            Boot::Grub(firmware) => {
                 // A display adapter, for the framebuffer that the firmware hands on.
-                command.args(["-device", "VGA", "-device", "ide-cd,drive=cd,bootindex=0", "-drive"]);
-                command.arg(option("if=none,id=cd,media=cdrom,format=raw,readonly=on,file=", iso)?);
+                command.args(["-device", "VGA"]);
                 if *firmware == Firmware::Uefi {
                     // The firmware's variables, which it wants to write to, are the machine's own.
                     let variables = dir.join("ovmf-variables.fd");
@@ -135,6 +162,26 @@ impl Machine {
     }
 }
 
+/// Adds the options of disk number `n`.
+fn attach(command: &mut Command, n: usize, disk: &Disk) -> Result<()> {
+    let on = |yes: bool| if yes { "on" } else { "off" };
+    let media = if disk.bus == Bus::Cd { "media=cdrom," } else { "discard=unmap," };
+    let (read_only, snapshot) = (on(disk.read_only), on(disk.snapshot));
+    let prefix = format!("if=none,id=disk{n},format=raw,{media}readonly={read_only},snapshot={snapshot},file=");
+    command.arg("-drive").arg(option(&prefix, &disk.file)?);
+    let mut device = match disk.bus {
+        Bus::Virtio => format!("virtio-blk-pci,drive=disk{n},serial=ochre-{n},disable-legacy=on"),
+        // q35 has an AHCI controller with six ports, which are buses of QEMU's.
+        Bus::Sata => format!("ide-hd,drive=disk{n},serial=ochre-{n}"),
+        Bus::Cd => format!("ide-cd,drive=disk{n},serial=ochre-{n}"),
+    };
+    if disk.boot {
+        device.push_str(",bootindex=0");
+    }
+    command.arg("-device").arg(device);
+    Ok(())
+}
+
 /// An option of QEMU's that ends in a file name: commas in it are doubled.
 pub fn option(prefix: &str, path: &Path) -> Result<String> {
     let path = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
@@ -147,4 +194,20 @@ fn kvm_works() -> bool {
     let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let virtualised = flags.split_whitespace().any(|flag| flag == "vmx" || flag == "svm");
     virtualised && OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_disks() {
+        let disk = |text: &str| text.parse::<Disk>().unwrap();
+        assert_eq!(disk("a,b"), Disk::new("a,b", Bus::Virtio));
+        assert_eq!(disk("a.img,sata"), Disk::new("a.img", Bus::Sata));
+        assert_eq!(disk("a.iso,cd"), Disk { read_only: true, ..Disk::new("a.iso", Bus::Cd) });
+        for text in ["a,ro,sata", "a,sata,ro"] {
+            assert_eq!(disk(text), Disk { read_only: true, ..Disk::new("a", Bus::Sata) });
+        }
+    }
 }

@@ -64,7 +64,7 @@ pub fn run<O: Write + Send + 'static>(machine: &Machine, run: &Run, output: O) -
     let mut child =
         qemu.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start `{}`", process::shown(&qemu)))?;
     let out = child.stdout.take().context("QEMU without output")?;
-    let firmware_speaks = matches!(machine.boot, Boot::Iso { firmware: Firmware::Uefi, .. });
+    let firmware_speaks = matches!(machine.boot, Boot::Grub(Firmware::Uefi));
     let output = Prompter::new(output, monitor.clone(), run.cues);
     let copier = std::thread::spawn(move || {
         if firmware_speaks {
