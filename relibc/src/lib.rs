@@ -104,6 +104,7 @@ pub mod thin;
 pub mod thread;
 pub mod threads;
 pub mod time;
+pub mod ttyent;
 pub mod ttyname;
 pub mod unistd;
 pub mod utmp;

@@ -167,9 +167,7 @@ fn mode(node: Node) -> u32 {
         Node::Folder(_) | Node::Process(_) | Node::Tasks(_) => S_IFDIR | 0o555,
         Node::Link(_) | Node::Magic(..) | Node::Namespace(..) => S_IFLNK | 0o777,
         Node::Fd(place, fd) => S_IFLNK | descriptors::find(place, fd).map_or(0o700, |one| one.mode()),
-        Node::System("sys/kernel/hostname") | Node::File(_, "comm" | "oom_score_adj" | "oom_adj" | "loginuid") => {
-            S_IFREG | 0o644
-        }
+        Node::System("sys/kernel/hostname") | Node::File(_, "comm" | "oom_score_adj" | "oom_adj") => S_IFREG | 0o644,
         Node::File(_, "auxv" | "environ" | "personality") => S_IFREG | 0o400,
         Node::File(_, "mem") => S_IFREG | 0o600,
         _ => S_IFREG | 0o444,
@@ -256,8 +254,6 @@ fn file(place: Place, name: &str, request: &Request) -> Result<Vec<u8>> {
         "limits" => {
             kernel::of_process(place.pid, "limits").map(|text| process::limits(&String::from_utf8_lossy(&text)))
         }
-        // No login is recorded: the value that stands for that.
-        "loginuid" | "sessionid" => Ok(b"4294967295".to_vec()),
         "maps" => kernel::of_process(place.pid, "maps"),
         "mountinfo" => Ok(process::mountinfo()),
         "mounts" => Ok(process::mounts()),

@@ -36,6 +36,10 @@ unsafe extern "C" {
     fn getutent_r(out: *mut libc::utmpx, result: *mut *mut libc::utmpx) -> c_int;
     fn cuserid(out: *mut c_char) -> *const c_char;
     fn ulckpwdf() -> c_int;
+    fn getttyent() -> *const u8;
+    fn getttynam(name: *const c_char) -> *const u8;
+    fn setttyent() -> c_int;
+    fn endttyent() -> c_int;
 }
 
 #[repr(C)]
@@ -394,8 +398,18 @@ fn logins() {
     std::fs::remove_file(&path).expect("our file");
 }
 
+/// Debian has no table of terminals.
+fn terminals() {
+    // SAFETY: as above.
+    unsafe {
+        let none = getttynam(c"ttyS0".as_ptr()).is_null();
+        println!("ttys {} {} {none} {}", setttyent(), getttyent().is_null(), endttyent());
+    }
+}
+
 fn main() {
     users_and_groups();
+    terminals();
     lookups();
     shadow();
     mounts();
