@@ -1,8 +1,6 @@
 //! The start of the system.
 
-use bootstrap::objects::Objects;
-use bootstrap::ramfs::Fs;
-use bootstrap::server::{self, FileServer};
+use bootstrap::load;
 use ochre_abi::file::{AT_FDCWD, O_CLOEXEC, O_RDONLY};
 use ochre_abi::process::{FdPair, P_ALL, RLIMIT_NOFILE, Rlimit, WEXITED};
 use ochre_abi::signal::CLD_EXITED;
@@ -12,9 +10,14 @@ use ochre_rt::exec::{self, Fds, SpawnOptions};
 use ochre_rt::start::{self, Level, log};
 use ochre_rt::{OwnedFd, syscall};
 use ochre_scheme::Server;
+use ochre_vfs::memory::Objects;
+use ochre_vfs::server::FileServer;
+use ochre_vfs::tree::Fs;
 
 const MODULE: i32 = 0;
 const CONSOLE: i32 = 1;
+/// The tree's device number, in stat(2).
+const DEVICE: u64 = 1;
 const SCHEME: &str = "initfs";
 const INIT: &[u8] = b"/sbin/init";
 const ENVIRONMENT: [&[u8]; 4] = [
@@ -46,8 +49,8 @@ fn run() -> Result<()> {
     // With the default limit the system starts, too.
     let _ = syscall::limit(RLIMIT_NOFILE, Some(&files));
     let server = Server::register(SCHEME)?;
-    let mut fs = Fs::new(Objects::new(OwnedFd::new(MODULE)), memory_limit());
-    let entries = server::load(&mut fs, |entry, error| {
+    let mut fs = Fs::new(Objects::new(DEVICE, Some(OwnedFd::new(MODULE))), memory_limit());
+    let entries = load::load(&mut fs, |entry, error| {
         log(Level::Warn, format_args!("{}: {error}", entry.name.escape_ascii()));
     })?;
     log(Level::Debug, format_args!("{entries} entries in the initial tree"));
@@ -58,7 +61,7 @@ fn run() -> Result<()> {
     reap(init)
 }
 
-fn serve(mut server: Server, mut files: FileServer) {
+fn serve(mut server: Server, mut files: FileServer<Objects>) {
     if let Err(error) = server.run(&mut files) {
         log(Level::Error, format_args!("the root file system ends: {error}"));
     }

@@ -1,16 +1,11 @@
-//! The parts of the bootstrap program: the initial archive's reader, the file system in memory, and the server over both.
+//! The parts of the bootstrap program: the initial archive's reader, and what fills the tree in memory from it.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 pub mod archive;
-mod locks;
-pub mod objects;
-pub mod ramfs;
-pub mod server;
-mod watches;
-mod xattrs;
+pub mod load;
 
 /// The number of pages of memory that /scheme/sys/memory tells.
 pub fn total_frames(text: &[u8]) -> Option<u64> {

@@ -1,8 +1,9 @@
 //! From a path to a node.
 
+use super::directory::Found;
 use super::node::{Ino, Kind};
 use super::permission::{Caller, EXECUTE, WRITE};
-use super::{At, Base, Fs, LINKS_MAX, NAME_MAX, Outcome, PATH_MAX, ROOT, Stop, Store};
+use super::{At, Base, Fs, LINKS_MAX, NAME_MAX, Outcome, PATH_MAX, Stop, Store};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use ochre_abi::{Errno, Result};
@@ -45,13 +46,13 @@ impl<S: Store> Fs<S> {
     /// The node where paths of this base start.
     pub(super) fn start(&self, base: Base) -> Result<Ino> {
         match base {
-            Base::Root => Ok(ROOT),
+            Base::Root => Ok(self.root),
             Base::Handle(handle) => Ok(self.handles.get(handle).ok_or(Errno::EBADF)?.ino),
         }
     }
 
     /// Walks a path. An empty one is the base itself, whatever it is.
-    pub(super) fn walk<'p>(&self, at: &At<'p>, last: Last, caller: &Caller) -> Outcome<Target<'p>> {
+    pub(super) fn walk<'p>(&mut self, at: &At<'p>, last: Last, caller: &Caller) -> Outcome<Target<'p>> {
         let mut current = self.start(at.base)?;
         let mut path = Cow::Borrowed(at.path);
         // What of the path is walked already.
@@ -79,7 +80,14 @@ impl<S: Store> Fs<S> {
             if name.len() > NAME_MAX {
                 return Err(Errno::ENAMETOOLONG.into());
             }
-            let found = directory.get(name);
+            let found = match directory.get(name) {
+                Found::Is(ino) => Some(ino),
+                Found::Missing => None,
+                Found::Unknown => self.ask(current, name)?,
+            };
+            if let (Some(ino), true) = (found, self.backed) {
+                self.ensure(ino, current, name)?;
+            }
             let kind = found.map(|ino| self.node(ino).map(|node| &node.kind)).transpose()?;
             match (found, kind) {
                 (Some(_), Some(Kind::Symlink(link))) if !is_last || slash || last == Last::Follow => {
@@ -117,16 +125,25 @@ impl<S: Store> Fs<S> {
     }
 
     /// Has a walk that followed links decided once more, without them, if it may have passed where another scheme is mounted.
-    fn arrived<'p>(&self, target: Target<'p>, links: usize) -> Outcome<Target<'p>> {
-        let node = target.node.map(|ino| self.node(ino)).transpose()?;
-        let unsure = node.is_none_or(|node| node.directory().is_some_and(|directory| directory.is_empty()));
-        if links > 0 && unsure {
+    fn arrived<'p>(&mut self, target: Target<'p>, links: usize) -> Outcome<Target<'p>> {
+        if links > 0 && target.node.map_or(Ok(true), |ino| self.is_empty(ino))? {
             return Err(self.without_links(target.parent, target.name.as_deref().unwrap_or(b".")));
         }
-        if target.slash && node.is_some_and(|node| !node.is_directory()) {
+        if let (true, Some(ino)) = (target.slash, target.node)
+            && !self.node(ino)?.is_directory()
+        {
             return Err(Errno::ENOTDIR.into());
         }
         Ok(target)
+    }
+
+    /// Whether a node is a directory without entries.
+    pub(super) fn is_empty(&mut self, ino: Ino) -> Result<bool> {
+        let Some(directory) = self.node(ino)?.directory() else { return Ok(false) };
+        match directory.is_empty() {
+            Some(empty) => Ok(empty),
+            None => self.store.volume().ok_or(Errno::EIO)?.is_empty(ino),
+        }
     }
 
     fn without_links(&self, directory: Ino, rest: &[u8]) -> Stop {
@@ -143,7 +160,7 @@ impl<S: Store> Fs<S> {
     pub(super) fn path_of(&self, directory: Ino) -> Result<Vec<u8>> {
         let mut names = Vec::new();
         let mut current = directory;
-        while current != ROOT {
+        while current != self.root {
             let node = self.node(current)?;
             let directory = node.directory().filter(|_| node.attributes.nlink > 0).ok_or(Errno::ENOENT)?;
             names.push(directory.name.as_slice());
@@ -161,7 +178,7 @@ impl<S: Store> Fs<S> {
     pub(super) fn is_within(&self, directory: Ino, ancestor: Ino) -> Result<bool> {
         let mut current = directory;
         while current != ancestor {
-            if current == ROOT {
+            if current == self.root {
                 return Ok(false);
             }
             current = self.node(current)?.directory().ok_or(Errno::ENOTDIR)?.parent;
@@ -170,12 +187,12 @@ impl<S: Store> Fs<S> {
     }
 
     /// A node by path or handle (with an empty path).
-    pub(super) fn find(&self, at: &At<'_>, last: Last, caller: &Caller) -> Outcome<Ino> {
+    pub(super) fn find(&mut self, at: &At<'_>, last: Last, caller: &Caller) -> Outcome<Ino> {
         Ok(self.walk(at, last, caller)?.found()?)
     }
 
     /// Where a new name goes: EEXIST if it is taken, EACCES if the directory is not writable. Only a directory's may end with a slash.
-    pub(super) fn place(&self, at: &At<'_>, caller: &Caller, for_directory: bool) -> Outcome<Place> {
+    pub(super) fn place(&mut self, at: &At<'_>, caller: &Caller, for_directory: bool) -> Outcome<Place> {
         let target = self.walk(at, Last::Keep, caller)?;
         if target.node.is_none() && target.slash && !for_directory {
             return Err(Errno::ENOENT.into());

@@ -4,6 +4,8 @@ use super::node::{Attributes, Ino, Kind, Node};
 use super::permission::{Caller, EXECUTE, READ, SET_GROUP, SET_IDS, WRITE};
 use super::walk::Last;
 use super::{At, Fs, Outcome, Store};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
 use ochre_abi::event::{IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_MODIFY, IN_OPEN};
 use ochre_abi::file::*;
 use ochre_abi::{Errno, Result};
@@ -14,7 +16,16 @@ pub(super) struct Handle {
     pub ino: Ino,
     readable: bool,
     writable: bool,
+    /// A listing of a volume's directory, from when it was begun.
+    listing: Option<Box<Vec<(Box<[u8]>, Ino)>>>,
 }
+
+/// Of a volume's file the id of a handle tells all that a server that takes it over has to know: the node's number in the low 32 bits,
+/// a number of its own in the next 28, and these.
+const READABLE: u64 = 1 << 60;
+const WRITABLE: u64 = 1 << 61;
+const SERIAL_SHIFT: u32 = 32;
+const SERIAL_MASK: u64 = (1 << 28) - 1;
 
 /// What opening brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +70,7 @@ impl<S: Store> Fs<S> {
         if temporary {
             let opened = self.open_temporary(target.found()?, access, mode, caller)?;
             self.node_mut(opened.ino)?.linkable = flags & O_EXCL == 0;
+            self.settle_node(opened.ino)?;
             return Ok(opened);
         }
         let ino = match target.node {
@@ -132,41 +144,99 @@ impl<S: Store> Fs<S> {
     }
 
     fn insert(&mut self, ino: Ino, access: Access, path_only: bool, replaced: bool) -> Result<Opened> {
+        let first = self.node(ino)?.opens == 0;
+        if let (true, Some(volume)) = (first, self.store.volume()) {
+            volume.hold(ino)?;
+        }
         let node = self.node_mut(ino)?;
         node.opens += 1;
         if access.writable {
             node.writers += 1;
             node.written = true;
+            self.unsaved(ino);
         }
         if !path_only {
             self.note(ino, IN_OPEN);
         }
-        let handle = match self.free_handles.pop() {
-            Some(handle) => handle,
-            None => {
-                self.next_handle += 1;
-                self.next_handle - 1
-            }
-        };
-        self.handles.insert(handle, Handle { ino, readable: access.readable, writable: access.writable });
+        let handle = if self.backed { self.telling_id(ino, access) } else { self.short_id() };
+        let Access { readable, writable } = access;
+        self.handles.insert(handle, Handle { ino, readable, writable, listing: None });
         Ok(Opened { handle, ino, path_only, replaced })
+    }
+
+    /// What is written to a file may not be on the volume.
+    fn unsaved(&mut self, ino: Ino) {
+        if self.backed {
+            self.unsaved.insert(ino);
+        }
+    }
+
+    fn short_id(&mut self) -> u64 {
+        self.free_handles.pop().unwrap_or_else(|| {
+            self.next_handle += 1;
+            self.next_handle - 1
+        })
+    }
+
+    fn telling_id(&mut self, ino: Ino, access: Access) -> u64 {
+        let mode = if access.readable { READABLE } else { 0 } | if access.writable { WRITABLE } else { 0 };
+        loop {
+            self.next_handle += 1;
+            let id = mode | (self.next_handle & SERIAL_MASK) << SERIAL_SHIFT | ino & u64::from(u32::MAX);
+            if self.handles.get(id).is_none() {
+                return id;
+            }
+        }
+    }
+
+    /// Takes over a handle that a server before this one opened on the same volume: the node's number. ENOENT, EIO if it is gone.
+    pub fn adopt(&mut self, handle: u64) -> Result<Ino> {
+        let ino = handle & u64::from(u32::MAX);
+        self.recall(ino)?;
+        if self.node(ino)?.opens == 0
+            && let Some(volume) = self.store.volume()
+        {
+            volume.hold(ino)?;
+        }
+        let (readable, writable) = (handle & READABLE != 0, handle & WRITABLE != 0);
+        let node = self.node_mut(ino)?;
+        node.opens += 1;
+        if writable {
+            node.writers += 1;
+            node.written = true;
+            self.unsaved(ino);
+        }
+        self.next_handle = self.next_handle.max(handle >> SERIAL_SHIFT & SERIAL_MASK);
+        self.handles.insert(handle, Handle { ino, readable, writable, listing: None });
+        Ok(ino)
     }
 
     /// The last descriptor of a handle is gone; an unknown handle is ignored.
     pub fn close(&mut self, handle: u64) {
-        if let Some(Handle { ino, readable, writable }) = self.handles.remove(handle) {
-            self.free_handles.push(handle);
+        if let Some(Handle { ino, readable, writable, .. }) = self.handles.remove(handle) {
+            if !self.backed {
+                self.free_handles.push(handle);
+            }
             // O_PATH opened nothing.
             if readable || writable {
                 self.note(ino, if writable { IN_CLOSE_WRITE } else { IN_CLOSE_NOWRITE });
             }
+            let mut last = false;
             if let Some(node) = self.nodes.get_mut(ino) {
                 node.opens = node.opens.saturating_sub(1);
+                last = node.opens == 0;
                 if writable {
                     node.writers = node.writers.saturating_sub(1);
                 }
             }
             self.release(ino);
+            if self.backed && last {
+                self.set_idle(ino);
+                if let Some(volume) = self.store.volume() {
+                    // What is damaged is told by whoever uses it; closing has nobody to tell.
+                    let _ = volume.release(ino);
+                }
+            }
         }
     }
 
@@ -212,15 +282,18 @@ impl<S: Store> Fs<S> {
             Kind::Directory(_) => return Err(Errno::EISDIR),
             _ => return Err(Errno::EINVAL),
         }
-        let data = self.store.create()?;
+        let size = self.node(ino)?.size;
+        let data = self.store.create(ino, size)?;
         self.node_mut(ino)?.kind = Kind::File(Some(data));
         Ok(())
     }
 
     /// Bytes of a file; of a symbolic link, its target's; else 0.
     pub fn size(&self, ino: Ino) -> Result<u64> {
-        Ok(match &self.node(ino)?.kind {
+        let node = self.node(ino)?;
+        Ok(match &node.kind {
             Kind::File(Some(data)) => self.store.size(data),
+            Kind::File(None) => node.size,
             Kind::Symlink(target) => target.len() as u64,
             _ => 0,
         })
@@ -231,6 +304,9 @@ impl<S: Store> Fs<S> {
         let &Handle { ino, readable, .. } = self.handles.get(handle).ok_or(Errno::EBADF)?;
         if !readable {
             return Err(Errno::EBADF);
+        }
+        if self.backed && matches!(self.node(ino)?.kind, Kind::File(None)) {
+            self.ensure_data(ino)?;
         }
         let node = self.nodes.get(ino).ok_or(Errno::EBADF)?;
         match &node.kind {
@@ -326,6 +402,7 @@ impl<S: Store> Fs<S> {
         let mut replaced = false;
         if punches && offset < size {
             replaced = self.make_writable(ino)?;
+            self.ensure_data(ino)?;
             let Self { store, nodes, .. } = self;
             if let Some(Node { kind: Kind::File(Some(data)), sparse, .. }) = nodes.get_mut(ino) {
                 store.punch(data, offset, end.min(size) - offset)?;
@@ -349,22 +426,43 @@ impl<S: Store> Fs<S> {
         let Self { store, nodes, .. } = self;
         let node = nodes.get_mut(ino).ok_or(Errno::ENOENT)?;
         let mut allocated = size.next_multiple_of(4096);
+        let mut modified = None;
         if let Kind::File(Some(data)) = &node.kind
-            && (node.written || node.sparse)
+            && (node.written || node.sparse || self.backed)
             && !store.is_read_only(data)
         {
             let status = store.status(data)?;
             // utimes(2) and all that was done here since then have the last word.
-            if status.modified > node.attributes.ctime {
-                node.attributes.mtime = status.modified;
-                node.attributes.ctime = status.modified;
-            }
+            modified = (status.modified > node.attributes.ctime).then_some(status.modified);
             node.written = node.writers > 0;
-            if node.sparse {
+            if node.sparse || self.backed {
                 allocated = status.allocated;
             }
+        } else if let Some(volume) = store.volume() {
+            allocated = volume.attributes(ino)?.blocks * 512;
         }
-        Ok((node.attributes, allocated))
+        if let Some(time) = modified {
+            let attributes = self.attributes_mut(ino)?;
+            attributes.mtime = time;
+            attributes.ctime = time;
+        }
+        Ok((self.node(ino)?.attributes, allocated))
+    }
+
+    /// SEEK_DATA, or SEEK_HOLE with `hole`: ENXIO behind the end or if there are no more data.
+    pub fn seek(&mut self, handle: u64, offset: u64, hole: bool) -> Result<u64> {
+        let ino = self.ino(handle)?;
+        if offset >= self.size(ino)? {
+            return Err(Errno::ENXIO);
+        }
+        let Self { store, nodes, .. } = self;
+        let node = nodes.get_mut(ino).ok_or(Errno::EBADF)?;
+        match &mut node.kind {
+            Kind::File(Some(data)) if hole => store.next_hole(data, offset),
+            Kind::File(Some(data)) => store.next_data(data, offset)?.ok_or(Errno::ENXIO),
+            _ if hole => self.size(ino),
+            _ => Ok(offset),
+        }
     }
 
     fn set_size(&mut self, ino: Ino, size: u64) -> Result<bool> {
@@ -376,6 +474,7 @@ impl<S: Store> Fs<S> {
             Kind::Directory(_) => return Err(Errno::EISDIR),
             _ => return Err(Errno::EINVAL),
         }
+        self.unsaved(ino);
         let old = self.size(ino)?;
         if size > old && size - old > self.limit.saturating_sub(self.used) {
             return Err(Errno::ENOSPC);
@@ -422,28 +521,77 @@ impl<S: Store> Fs<S> {
         if !store.is_read_only(data) {
             return Ok(false);
         }
-        let empty = store.create()?;
+        let empty = store.create(ino, 0)?;
         store.retire(core::mem::replace(data, empty));
         Ok(true)
     }
 
     /// Who changes a program's bytes takes its set-id bits away.
     fn drop_set_ids(&mut self, ino: Ino) -> Result<()> {
-        let attributes = &mut self.node_mut(ino)?.attributes;
+        let mode = self.node(ino)?.attributes.mode;
         // Set-group-id without group execution means something else (mandatory locking, on old systems).
-        let drop = if attributes.mode & 0o010 != 0 { SET_IDS } else { SET_IDS & !SET_GROUP };
-        attributes.mode &= !drop;
+        let drop = if mode & 0o010 != 0 { SET_IDS } else { SET_IDS & !SET_GROUP };
+        if mode & drop != 0 {
+            self.attributes_mut(ino)?.mode &= !drop;
+        }
         Ok(())
     }
 
     /// A directory's entries from a position on, until `emit` (inode, next position, type, name) refuses one: the position to go on.
-    pub fn list(&self, handle: u64, position: u64, mut emit: impl FnMut(Ino, u64, u8, &[u8]) -> bool) -> Result<u64> {
+    ///
+    /// A volume's directory is listed as it was when the listing was begun.
+    pub fn list(
+        &mut self,
+        handle: u64,
+        position: u64,
+        mut emit: impl FnMut(Ino, u64, u8, &[u8]) -> bool,
+    ) -> Result<u64> {
         let &Handle { ino, .. } = self.handles.get(handle).ok_or(Errno::EBADF)?;
         let directory = self.node(ino)?.directory().ok_or(Errno::ENOTDIR)?;
         let mut next = position;
-        for (position, name, entry) in directory.list(ino, position) {
+        let Some(entries) = directory.list(ino, position) else { return self.list_volume(handle, position, emit) };
+        for (position, name, entry) in entries {
             let kind = self.nodes.get(entry).map_or(DT_UNKNOWN, Node::entry_type);
             if !emit(entry, position + 1, kind, name) {
+                break;
+            }
+            next = position + 1;
+        }
+        Ok(next)
+    }
+}
+
+impl<S: Store> Fs<S> {
+    fn list_volume(
+        &mut self,
+        handle: u64,
+        position: u64,
+        mut emit: impl FnMut(Ino, u64, u8, &[u8]) -> bool,
+    ) -> Result<u64> {
+        let Self { store, handles, nodes, .. } = self;
+        let handle = handles.get_mut(handle).ok_or(Errno::EBADF)?;
+        let node = nodes.get(handle.ino).ok_or(Errno::EBADF)?;
+        let parent = node.directory().ok_or(Errno::ENOTDIR)?.parent;
+        let volume = store.volume().ok_or(Errno::EIO)?;
+        if position == 0 || handle.listing.is_none() {
+            let mut entries = Vec::new();
+            // A directory that was removed has no entries, and no place on the volume that could be read by name.
+            if node.attributes.nlink > 0 {
+                volume.entries(handle.ino, &mut |name, ino| entries.push((name.into(), ino)))?;
+            }
+            handle.listing = Some(Box::new(entries));
+        }
+        let listing = handle.listing.as_deref().map_or(&[][..], Vec::as_slice);
+        let mut next = position;
+        let dots: [(&[u8], Ino); 2] = [(b".", handle.ino), (b"..", parent)];
+        let named = listing.iter().map(|(name, ino)| (&**name, *ino));
+        for (position, (name, ino)) in (0..).zip(dots.into_iter().chain(named)).skip(position as usize) {
+            let kind = match nodes.get(ino) {
+                Some(node) => node.entry_type(),
+                // The numbers of DT_ are those of S_IF without the low bits. What is gone meanwhile has no type any more.
+                None => volume.attributes(ino).map_or(DT_UNKNOWN, |attributes| ((attributes.mode & S_IFMT) >> 12) as u8),
+            };
+            if !emit(ino, position + 1, kind, name) {
                 break;
             }
             next = position + 1;

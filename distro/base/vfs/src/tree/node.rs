@@ -4,10 +4,8 @@ use super::directory::Directory;
 use super::xattr::Xattrs;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+pub use ochre_volume::Ino;
 use ochre_abi::file::{DT_DIR, DT_LNK, DT_REG, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
-
-/// Names a node.
-pub type Ino = u64;
 
 /// What stat(2) tells, apart from sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +26,7 @@ pub struct Attributes {
 /// What a node is.
 #[derive(Debug)]
 pub enum Kind<D> {
-    /// `None`: empty, no data made yet.
+    /// `None`: not opened yet. In memory it is empty then.
     File(Option<D>),
     Directory(Directory),
     Symlink(Vec<u8>),
@@ -50,8 +48,18 @@ pub(super) struct Node<D> {
     pub sparse: bool,
     /// Made without a name, and may get one (O_TMPFILE without O_EXCL).
     pub linkable: bool,
-    /// Extended attributes, if it ever had some.
+    /// Extended attributes, if it ever had some; on a volume, if they were asked for.
     pub xattrs: Option<Box<Xattrs>>,
+    /// Bytes on the volume, for a file that is not opened.
+    pub size: u64,
+    /// Directories in memory of which this is the parent: it has to stay for as long as they do.
+    pub children: u32,
+    /// Attributes differ from the volume's.
+    pub changed: bool,
+    /// It was used since eviction last came by.
+    pub used: bool,
+    /// It is among the files that are kept for their cached bytes alone.
+    pub idle: bool,
 }
 
 impl<D> Node<D> {
@@ -67,7 +75,34 @@ impl<D> Node<D> {
         let nlink = u64::from(matches!(kind, Kind::Directory(_)));
         let mode = format | mode & 0o7777;
         let attributes = Attributes { mode, uid, gid, nlink, rdev: 0, atime: now, mtime: now, ctime: now };
-        Self { attributes, kind, opens: 0, writers: 0, written: false, sparse: false, linkable: false, xattrs: None }
+        Self::with(attributes, kind)
+    }
+
+    /// As a volume has it.
+    pub fn loaded(from: &ochre_volume::Attributes, kind: Kind<D>) -> Self {
+        let &ochre_volume::Attributes { mode, uid, gid, nlink, rdev, size, .. } = from;
+        // Times before 1970 are shown as 1970.
+        let [atime, mtime, ctime] = [from.atime, from.mtime, from.ctime].map(|time| time.max(0) as u64);
+        let attributes = Attributes { mode, uid, gid, nlink: nlink.into(), rdev, atime, mtime, ctime };
+        Self { size, ..Self::with(attributes, kind) }
+    }
+
+    fn with(attributes: Attributes, kind: Kind<D>) -> Self {
+        Self {
+            attributes,
+            kind,
+            opens: 0,
+            writers: 0,
+            written: false,
+            sparse: false,
+            linkable: false,
+            xattrs: None,
+            size: 0,
+            children: 0,
+            changed: false,
+            used: false,
+            idle: false,
+        }
     }
 
     /// What it takes in memory, about, without a file's bytes.

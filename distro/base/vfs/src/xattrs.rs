@@ -1,14 +1,14 @@
 //! Requests on extended attributes.
 
-use crate::ramfs::{Caller, Stop};
-use crate::server::{FileServer, at};
+use crate::tree::{Caller, Stop};
+use crate::server::{Objects, FileServer, at};
 use alloc::vec;
 use alloc::vec::Vec;
 use ochre_abi::file::{XATTR_NAME_MAX, XATTR_SIZE_MAX};
 use ochre_abi::{Errno, Result};
 use ochre_scheme::{Answer, Request, Xattr};
 
-impl FileServer {
+impl<S: Objects> FileServer<S> {
     /// The four operations; names and values are windows of the caller's.
     pub(crate) fn xattr(
         &mut self,

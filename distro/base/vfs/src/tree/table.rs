@@ -1,15 +1,20 @@
-//! Things by number, where numbers are given out in order: found by two steps through arrays instead of a walk through a tree.
+//! Things by number, where numbers are given out in order: found by two steps through arrays instead of a walk through a tree. Large
+//! numbers, which only damage or ids with a meaning bring, go by a hash.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use hashbrown::HashMap;
 
 /// Numbers that share an array.
 const PAGE: usize = 16;
+/// Numbers from here on are far.
+const FAR: u64 = 1 << 22;
 
 /// Values by number. What is taken by numbers that nothing has any more is a word for every [`PAGE`] of them.
 #[derive(Debug)]
 pub(super) struct Table<T> {
     pages: Vec<Option<Box<Page<T>>>>,
+    far: HashMap<u64, T>,
     used: usize,
     /// An empty page, for a number that comes and goes.
     spare: Option<Box<Page<T>>>,
@@ -23,29 +28,38 @@ struct Page<T> {
 
 impl<T> Table<T> {
     /// Nothing.
-    pub const fn new() -> Self {
-        Self { pages: Vec::new(), used: 0, spare: None }
+    pub fn new() -> Self {
+        Self { pages: Vec::new(), far: HashMap::new(), used: 0, spare: None }
     }
 
     /// How many there are.
-    pub const fn len(&self) -> usize {
-        self.used
+    pub fn len(&self) -> usize {
+        self.used + self.far.len()
     }
 
     /// The value of a number.
     pub fn get(&self, number: u64) -> Option<&T> {
+        if number >= FAR {
+            return self.far.get(&number);
+        }
         let (page, place) = split(number);
         self.pages.get(page)?.as_ref()?.entries.get(place)?.as_ref()
     }
 
     /// The value of a number, to change it.
     pub fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        if number >= FAR {
+            return self.far.get_mut(&number);
+        }
         let (page, place) = split(number);
         self.pages.get_mut(page)?.as_mut()?.entries.get_mut(place)?.as_mut()
     }
 
-    /// Gives a number a value; what it had before. The table grows by the number, so numbers must be given out densely.
+    /// Gives a number a value; what it had before. The table grows by the near numbers, so these should be given out densely.
     pub fn insert(&mut self, number: u64, value: T) -> Option<T> {
+        if number >= FAR {
+            return self.far.insert(number, value);
+        }
         let (page, place) = split(number);
         if page >= self.pages.len() {
             self.pages.resize_with(page + 1, || None);
@@ -63,6 +77,9 @@ impl<T> Table<T> {
 
     /// Takes a number's value.
     pub fn remove(&mut self, number: u64) -> Option<T> {
+        if number >= FAR {
+            return self.far.remove(&number);
+        }
         let (index, place) = split(number);
         let slot = self.pages.get_mut(index)?;
         let page = slot.as_mut()?;
@@ -75,13 +92,14 @@ impl<T> Table<T> {
         Some(old)
     }
 
-    /// Numbers and values, by number.
+    /// Numbers and values; the near ones by number.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
         let pages = (0u64..).step_by(PAGE).zip(&self.pages);
-        pages.flat_map(|(first, page)| {
+        let near = pages.flat_map(|(first, page)| {
             let entries = page.iter().flat_map(|page| &page.entries);
             (first..).zip(entries).filter_map(|(number, entry)| Some((number, entry.as_ref()?)))
-        })
+        });
+        near.chain(self.far.iter().map(|(number, value)| (*number, value)))
     }
 }
 
@@ -102,6 +120,8 @@ mod tests {
             let mut table = Table::new();
             let mut model = BTreeMap::new();
             for (n, (op, number)) in (0u32..).zip(ops) {
+                // Some of them are far.
+                let number = if number % 8 == 7 { number << 40 } else { number };
                 match op {
                     0 | 1 => prop_assert_eq!(table.insert(number, n), model.insert(number, n)),
                     2 => prop_assert_eq!(table.remove(number), model.remove(&number)),

@@ -82,7 +82,7 @@ fn permit<D>(node: &Node<D>, class: Class, wanted: u32, caller: &Caller) -> Resu
 }
 
 impl<S: Store> Fs<S> {
-    fn xattr_file(&self, at: &At<'_>, follow: bool, caller: &Caller) -> Outcome<Ino> {
+    fn xattr_file(&mut self, at: &At<'_>, follow: bool, caller: &Caller) -> Outcome<Ino> {
         if let (Base::Handle(handle), true) = (at.base, at.path.is_empty()) {
             let (readable, writable) = self.access_of(handle)?;
             // O_PATH opened nothing.
@@ -90,12 +90,30 @@ impl<S: Store> Fs<S> {
                 return Err(Errno::EBADF.into());
             }
         }
-        self.find(at, if follow { Last::Follow } else { Last::Keep }, caller)
+        let ino = self.find(at, if follow { Last::Follow } else { Last::Keep }, caller)?;
+        if self.backed && self.node(ino)?.xattrs.is_none() {
+            self.load_xattrs(ino)?;
+        }
+        Ok(ino)
+    }
+
+    /// Has a node's attributes in memory.
+    fn load_xattrs(&mut self, ino: Ino) -> Result<()> {
+        let volume = self.store.volume().ok_or(Errno::EIO)?;
+        let mut xattrs = Box::<Xattrs>::default();
+        for name in volume.list_xattrs(ino)? {
+            let value = volume.xattr(ino, &name)?;
+            xattrs.names += name.len() + 1;
+            xattrs.values.insert(name, value);
+        }
+        self.node_mut(ino)?.xattrs = Some(xattrs);
+        Ok(())
     }
 
     /// getxattr(2), lgetxattr(2) and (with an empty path) fgetxattr(2). ENODATA.
-    pub fn xattr(&self, at: At<'_>, follow: bool, name: &[u8], caller: &Caller) -> Outcome<&[u8]> {
-        let node = self.node(self.xattr_file(&at, follow, caller)?)?;
+    pub fn xattr(&mut self, at: At<'_>, follow: bool, name: &[u8], caller: &Caller) -> Outcome<&[u8]> {
+        let ino = self.xattr_file(&at, follow, caller)?;
+        let node = self.node(ino)?;
         permit(node, class(name)?, READ, caller)?;
         check_name(name)?;
         let value = node.xattrs.as_ref().and_then(|xattrs| xattrs.values.get(name));
@@ -103,8 +121,9 @@ impl<S: Store> Fs<S> {
     }
 
     /// listxattr(2): the names, each with a NUL. Only the superuser sees the trusted ones.
-    pub fn list_xattrs(&self, at: At<'_>, follow: bool, caller: &Caller) -> Outcome<Vec<u8>> {
-        let node = self.node(self.xattr_file(&at, follow, caller)?)?;
+    pub fn list_xattrs(&mut self, at: At<'_>, follow: bool, caller: &Caller) -> Outcome<Vec<u8>> {
+        let ino = self.xattr_file(&at, follow, caller)?;
+        let node = self.node(ino)?;
         let mut list = Vec::new();
         for name in node.xattrs.iter().flat_map(|xattrs| xattrs.values.keys()) {
             if caller.uid == 0 || name.starts_with(b"user.") {
@@ -147,6 +166,9 @@ impl<S: Store> Fs<S> {
         }
         let (old_cost, new_cost) = (old.unwrap_or(0), cost_of(name, value));
         self.charge(new_cost)?;
+        if let Some(volume) = self.store.volume() {
+            volume.set_xattr(ino, name, value)?;
+        }
         self.overhead = self.overhead.saturating_sub(old_cost);
         let xattrs = self.node_mut(ino)?.xattrs.get_or_insert_with(Box::default);
         xattrs.cost = xattrs.cost.saturating_sub(old_cost) + new_cost;
@@ -165,6 +187,13 @@ impl<S: Store> Fs<S> {
         let node = self.node(ino)?;
         permit(node, class(name)?, WRITE, caller)?;
         check_name(name)?;
+        let own = node.xattrs.as_ref();
+        if own.is_none_or(|xattrs| !xattrs.values.contains_key(name)) {
+            return Err(Errno::ENODATA.into());
+        }
+        if let Some(volume) = self.store.volume() {
+            volume.remove_xattr(ino, name)?;
+        }
         let xattrs = self.node_mut(ino)?.xattrs.as_mut().ok_or(Errno::ENODATA)?;
         let value = xattrs.values.remove(name).ok_or(Errno::ENODATA)?;
         let cost = cost_of(name, &value);

@@ -1,8 +1,9 @@
-//! Files' bytes in memory objects: slices of the boot module until they are written, then objects of their own.
+//! Files' bytes in memory objects: slices of a read-only object (the boot module) until they are written, then objects of their own.
 //!
 //! The kernel reads and maps them without asking; an object's size is the file's size.
 
-use crate::ramfs::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, Status, Store};
+use crate::server::{self, Statfs};
+use crate::tree::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, Ino, NAME_MAX, Status, Store, Usage};
 use alloc::collections::VecDeque;
 use alloc::vec;
 use core::cell::RefCell;
@@ -17,12 +18,13 @@ use zerocopy::FromBytes;
 /// Bytes copied at a time.
 const CHUNK: usize = 64 * 1024;
 /// Descriptors of replaced data are kept open for as many replacements: an answer that names one may not have been sent yet.
+const TMPFS_MAGIC: i64 = 0x0102_1994;
 const RETIRED: usize = ochre_abi::call::SLOTS;
 
 /// One file's bytes.
 #[derive(Debug)]
 pub enum Data {
-    /// A part of the boot module, whose slice is made when it is first needed.
+    /// A part of the module, whose slice is made when it is first needed.
     Module { offset: u64, size: u64, slice: RefCell<Option<OwnedFd>> },
     /// An object of its own.
     Own { object: OwnedFd, size: u64 },
@@ -31,29 +33,57 @@ pub enum Data {
 /// Where objects come from.
 #[derive(Debug)]
 pub struct Objects {
-    module: OwnedFd,
+    module: Option<OwnedFd>,
+    device: u64,
     retired: VecDeque<OwnedFd>,
 }
 
 impl Objects {
-    /// Over the boot module.
-    pub fn new(module: OwnedFd) -> Self {
-        Self { module, retired: VecDeque::new() }
+    /// For a tree with a device number, with a module of which files are parts, if there is one.
+    pub fn new(device: u64, module: Option<OwnedFd>) -> Self {
+        Self { module, device, retired: VecDeque::new() }
     }
 
-    /// Reads the boot module.
+    fn module(&self) -> Result<i32> {
+        self.module.as_ref().map(OwnedFd::get).ok_or(Errno::EBADF)
+    }
+
+    /// Reads the module.
     pub fn read_module(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
-        read_fully(self.module.get(), offset, buffer)
+        read_fully(self.module()?, offset, buffer)
     }
 
-    /// A part of the boot module as a file's data. One that does not start on a page is copied.
+    /// A part of the module as a file's data. One that does not start on a page is copied.
     pub fn part(&mut self, offset: u64, size: u64) -> Result<Data> {
         let part = Data::Module { offset, size, slice: RefCell::new(None) };
         if offset.is_multiple_of(ochre_abi::layout::PAGE_SIZE as u64) && size > 0 { Ok(part) } else { self.copy(&part) }
     }
 
-    /// The object's descriptor and size, to attach to a handle.
-    pub fn object(&self, data: &Data) -> Result<(i32, u64)> {
+}
+
+impl server::Objects for Objects {
+    fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// As Linux's tmpfs.
+    fn statfs(&mut self, usage: &Usage) -> Result<Statfs> {
+        let free = usage.limit.saturating_sub(usage.used) / 4096;
+        Ok(Statfs {
+            kind: TMPFS_MAGIC,
+            block_size: 4096,
+            blocks: usage.limit / 4096,
+            blocks_free: free,
+            blocks_available: free,
+            files: usage.nodes + free,
+            files_free: free,
+            name_max: NAME_MAX as i64,
+            fragment_size: 4096,
+            ..Statfs::default()
+        })
+    }
+
+    fn object(&self, data: &Data) -> Result<(i32, u64)> {
         match data {
             Data::Own { object, size } => Ok((object.get(), *size)),
             Data::Module { offset, size, slice } => {
@@ -62,18 +92,15 @@ impl Objects {
                     return Ok((fd.get(), *size));
                 }
                 let flags = OBJECT_READ_ONLY | OBJECT_CLOEXEC;
-                let fd = OwnedFd::new(syscall::object_slice(self.module.get(), *offset, *size, flags)?);
+                let fd = OwnedFd::new(syscall::object_slice(self.module()?, *offset, *size, flags)?);
                 let number = fd.get();
                 *slice = Some(fd);
                 Ok((number, *size))
             }
         }
     }
-}
 
-impl Objects {
-    /// Keeps a descriptor open for a while that an answer may have named which is not sent yet.
-    pub fn retire_fd(&mut self, fd: OwnedFd) {
+    fn retire_fd(&mut self, fd: OwnedFd) {
         self.retired.push_back(fd);
         if self.retired.len() > RETIRED {
             self.retired.pop_front();
@@ -84,12 +111,12 @@ impl Objects {
 impl Store for Objects {
     type Data = Data;
 
-    fn create(&mut self) -> Result<Data> {
+    fn create(&mut self, _ino: Ino, _size: u64) -> Result<Data> {
         Ok(Data::Own { object: OwnedFd::new(syscall::object_create(0, OBJECT_CLOEXEC)?), size: 0 })
     }
 
     fn copy(&mut self, data: &Data) -> Result<Data> {
-        let mut copy = self.create()?;
+        let mut copy = self.create(0, 0)?;
         let mut buffer = vec![0; CHUNK];
         let mut offset = 0;
         loop {
@@ -112,7 +139,7 @@ impl Store for Objects {
             Data::Module { slice, .. } => slice.into_inner(),
         };
         if let Some(fd) = fd {
-            self.retire_fd(fd);
+            server::Objects::retire_fd(self, fd);
         }
     }
 
@@ -132,7 +159,7 @@ impl Store for Objects {
             Data::Module { offset: start, size, .. } => {
                 let left = size.saturating_sub(offset).min(buffer.len() as u64) as usize;
                 let buffer = buffer.get_mut(..left).ok_or(Errno::EIO)?;
-                read_fully(self.module.get(), start + offset, buffer)
+                read_fully(self.module()?, start + offset, buffer)
             }
         }
     }
@@ -156,7 +183,7 @@ impl Store for Objects {
         Call::new(OP_FALLOCATE, [FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, offset, len]).send(object.get()).map(drop)
     }
 
-    fn status(&self, data: &Data) -> Result<Status> {
+    fn status(&mut self, data: &Data) -> Result<Status> {
         let Data::Own { object, .. } = data else { return Ok(Status { modified: 0, allocated: self.size(data) }) };
         let mut bytes = [0; size_of::<Stat>()];
         Call::new(OP_STAT, [0; 3]).output(&mut bytes).send(object.get())?;

@@ -1,7 +1,7 @@
 //! Advisory locks of the root file system's files: flock(2), fcntl(2).
 
-use crate::ramfs::Ino;
-use crate::server::FileServer;
+use crate::tree::Ino;
+use crate::server::{FileServer, Objects};
 use ochre_abi::file::{F_GETLK, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETLK, F_SETLKW, SEEK_END, SEEK_SET};
 use ochre_abi::{Errno, Result};
 use ochre_scheme::locks::{Outcome, Owner, READ, Range, Record, UNLOCK, WRITE};
@@ -21,7 +21,7 @@ struct Flock {
     pad2: u32,
 }
 
-impl FileServer {
+impl<S: Objects> FileServer<S> {
     /// flock(2).
     pub(crate) fn flock(&mut self, handle: u64, operation: u64) -> Result<Answer> {
         let ino = self.fs.ino(handle)?;

@@ -20,7 +20,7 @@ pub struct Bytes {
 impl Store for Vecs {
     type Data = Bytes;
 
-    fn create(&mut self) -> Result<Bytes> {
+    fn create(&mut self, _: Ino, _: u64) -> Result<Bytes> {
         Ok(Bytes { bytes: Vec::new(), read_only: false, modified: 0 })
     }
     fn copy(&mut self, data: &Bytes) -> Result<Bytes> {
@@ -56,7 +56,7 @@ impl Store for Vecs {
         data.bytes[offset as usize..(offset + len) as usize].fill(0);
         Ok(())
     }
-    fn status(&self, data: &Bytes) -> Result<Status> {
+    fn status(&mut self, data: &Bytes) -> Result<Status> {
         // As if all but zeroes took memory.
         let allocated = data.bytes.iter().filter(|byte| **byte != 0).count() as u64;
         Ok(Status { modified: data.modified, allocated })

@@ -5,6 +5,7 @@ use super::node::{Attributes, Ino, Kind, Node};
 use super::permission::{Caller, EXECUTE, SET_GROUP, SET_IDS, WRITE};
 use super::walk::{Last, Place, Target};
 use super::{At, Fs, NAMES_MAX, Outcome, PATH_MAX, Store};
+use ochre_volume::NewNode;
 use alloc::vec::Vec;
 use ochre_abi::event::*;
 use ochre_abi::file::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK};
@@ -38,10 +39,25 @@ impl<S: Store> Fs<S> {
 
     pub(super) fn insert_node(&mut self, node: Node<S::Data>) -> Result<Ino> {
         self.charge(node.cost())?;
-        let ino = self.next_ino;
-        self.next_ino += 1;
-        self.nodes.insert(ino, node);
+        let ino = match self.store.volume() {
+            None => {
+                self.next_ino += 1;
+                self.next_ino - 1
+            }
+            Some(volume) => {
+                let Attributes { mode, uid, gid, rdev, ctime: time, .. } = node.attributes;
+                let target = if let Kind::Symlink(target) = &node.kind { target.as_slice() } else { &[] };
+                // It holds it once.
+                volume.create(&NewNode { mode, uid, gid, rdev, time: time.into(), target })?
+            }
+        };
+        self.add_node(ino, node);
         Ok(ino)
+    }
+
+    /// The volume need not hold a new node any more: it has a name or a handle.
+    pub(super) fn settle_node(&mut self, ino: Ino) -> Result<()> {
+        self.store.volume().map_or(Ok(()), |volume| volume.release(ino))
     }
 
     /// Gives a new node its name.
@@ -50,13 +66,20 @@ impl<S: Store> Fs<S> {
             return Err(Errno::EMLINK);
         }
         let ino = self.insert_node(node)?;
-        let named = self.charge(name_cost(&place.name)).and_then(|()| self.attach(place.directory, &place.name, ino));
+        let named = self.charge(name_cost(&place.name)).and_then(|()| {
+            if let Some(volume) = self.store.volume() {
+                volume.link(place.directory, &place.name, ino)?;
+            }
+            self.attach(place.directory, &place.name, ino)
+        });
         if named.is_err() {
             self.discard(ino);
         } else {
             self.note_name(place.directory, &place.name, ino, IN_CREATE, 0);
         }
-        named.map(|()| ino)
+        // The volume frees it now if it has no name.
+        let settled = self.settle_node(ino);
+        named.and(settled).map(|()| ino)
     }
 
     /// Forgets a node that got no name.
@@ -70,12 +93,20 @@ impl<S: Store> Fs<S> {
     /// Makes an entry, which is charged already: counts, a directory's parent, times.
     fn attach(&mut self, directory: Ino, name: &[u8], ino: Ino) -> Result<()> {
         self.entries(directory)?.insert(name, ino);
+        let backed = self.backed;
         let node = self.node_mut(ino)?;
-        node.attributes.nlink += 1;
         if let Kind::Directory(child) = &mut node.kind {
-            child.parent = directory;
+            let old = core::mem::replace(&mut child.parent, directory);
             child.name = name.to_vec();
-            self.node_mut(directory)?.attributes.nlink += 1;
+            // A volume does not count the directories in a directory: each has one name (as on btrfs).
+            if !backed {
+                node.attributes.nlink += 1;
+                self.node_mut(directory)?.attributes.nlink += 1;
+            }
+            self.count_child(old, false);
+            self.count_child(directory, true);
+        } else {
+            node.attributes.nlink += 1;
         }
         self.touch(directory, true);
         self.touch(ino, false);
@@ -85,9 +116,14 @@ impl<S: Store> Fs<S> {
     /// Removes an entry: the other way round. The node stays, perhaps without a name.
     fn detach(&mut self, directory: Ino, name: &[u8], ino: Ino) -> Result<()> {
         self.entries(directory)?.remove(name);
+        let backed = self.backed;
         let node = self.node_mut(ino)?;
-        node.attributes.nlink = node.attributes.nlink.saturating_sub(1);
-        if node.is_directory() {
+        if node.is_directory() && backed {
+            // Its one name; whoever removes it says so.
+        } else {
+            node.attributes.nlink = node.attributes.nlink.saturating_sub(1);
+        }
+        if node.is_directory() && !backed {
             let parent = &mut self.node_mut(directory)?.attributes;
             parent.nlink = parent.nlink.saturating_sub(1);
         }
@@ -106,7 +142,8 @@ impl<S: Store> Fs<S> {
     /// mkdir(2).
     pub fn make_directory(&mut self, at: At<'_>, mode: u32, caller: &Caller) -> Outcome<Ino> {
         let place = self.place(&at, caller, true)?;
-        let kind = Kind::Directory(Directory::new(place.directory, &place.name));
+        let made = if self.backed { Directory::made } else { Directory::new };
+        let kind = Kind::Directory(made(place.directory, &place.name));
         let node = self.new_node(kind, place.directory, mode & 0o1777, caller)?;
         Ok(self.link_new(place, node)?)
     }
@@ -141,8 +178,9 @@ impl<S: Store> Fs<S> {
     }
 
     /// readlink(2). EINVAL for what is no symbolic link.
-    pub fn read_link(&self, at: At<'_>, caller: &Caller) -> Outcome<&[u8]> {
-        match &self.node(self.find(&at, Last::Keep, caller)?)?.kind {
+    pub fn read_link(&mut self, at: At<'_>, caller: &Caller) -> Outcome<&[u8]> {
+        let ino = self.find(&at, Last::Keep, caller)?;
+        match &self.node(ino)?.kind {
             Kind::Symlink(target) => Ok(target),
             _ => Err(Errno::EINVAL.into()),
         }
@@ -171,6 +209,9 @@ impl<S: Store> Fs<S> {
             return Err(Errno::EMLINK.into());
         }
         self.charge(name_cost(&place.name))?;
+        if let Some(volume) = self.store.volume() {
+            volume.link(place.directory, &place.name, ino)?;
+        }
         self.attach(place.directory, &place.name, ino)?;
         self.node_mut(ino)?.linkable = false;
         self.note_alone(ino, IN_ATTRIB);
@@ -195,12 +236,15 @@ impl<S: Store> Fs<S> {
         let ino = node.ok_or(Errno::ENOENT)?;
         let node = self.node(ino)?;
         caller.check_remove(&self.node(parent)?.attributes, &node.attributes)?;
-        match (directory, node.directory()) {
-            (true, None) => return Err(Errno::ENOTDIR.into()),
-            (true, Some(entries)) if !entries.is_empty() => return Err(Errno::ENOTEMPTY.into()),
-            (false, Some(_)) => return Err(Errno::EISDIR.into()),
-            (false, None) if slash => return Err(Errno::ENOTDIR.into()),
+        match (directory, node.is_directory()) {
+            (true, false) => return Err(Errno::ENOTDIR.into()),
+            (true, true) if !self.is_empty(ino)? => return Err(Errno::ENOTEMPTY.into()),
+            (false, true) => return Err(Errno::EISDIR.into()),
+            (false, false) if slash => return Err(Errno::ENOTDIR.into()),
             _ => {}
+        }
+        if let Some(volume) = self.store.volume() {
+            volume.unlink(parent, &name)?;
         }
         // After it, nobody knows any more whether it was a directory.
         let kind = if directory { IN_ISDIR } else { 0 };
@@ -260,6 +304,9 @@ impl<S: Store> Fs<S> {
         if target.node == Some(ino) {
             return Ok(());
         }
+        if let Some(volume) = self.store.volume() {
+            volume.rename((source.parent, from), (target.parent, to), flags == EXCHANGE)?;
+        }
         match target.node {
             Some(other) if flags == EXCHANGE => {
                 self.detach(source.parent, from, ino)?;
@@ -292,7 +339,7 @@ impl<S: Store> Fs<S> {
         self.note_alone(ino, IN_MOVE_SELF);
     }
 
-    fn check_rename(&self, source: &Target, target: &Target, flags: u64, caller: &Caller) -> Result<()> {
+    fn check_rename(&mut self, source: &Target, target: &Target, flags: u64, caller: &Caller) -> Result<()> {
         let ino = source.found()?;
         let node = self.node(ino)?;
         caller.check_remove(&self.node(source.parent)?.attributes, &node.attributes)?;
@@ -311,29 +358,29 @@ impl<S: Store> Fs<S> {
             let loops = other_node.is_directory() && self.is_within(source.parent, other)?;
             return if loops { Err(Errno::EINVAL) } else { Ok(()) };
         }
-        match (node.is_directory(), other_node.directory()) {
-            (true, None) => Err(Errno::ENOTDIR),
-            (false, Some(_)) => Err(Errno::EISDIR),
-            (true, Some(entries)) if !entries.is_empty() && other != ino => Err(Errno::ENOTEMPTY),
+        match (node.is_directory(), other_node.is_directory()) {
+            (true, false) => Err(Errno::ENOTDIR),
+            (false, true) => Err(Errno::EISDIR),
+            (true, true) if other != ino && !self.is_empty(other)? => Err(Errno::ENOTEMPTY),
             _ => Ok(()),
         }
     }
 
     /// stat(2) and fstat(2) (an empty path): number, attributes, size.
-    pub fn attributes(&self, at: At<'_>, follow: bool, caller: &Caller) -> Outcome<(Ino, Attributes, u64)> {
+    pub fn attributes(&mut self, at: At<'_>, follow: bool, caller: &Caller) -> Outcome<(Ino, Attributes, u64)> {
         let last = if follow { Last::Follow } else { Last::Keep };
         let ino = self.find(&at, last, caller)?;
         Ok((ino, self.node(ino)?.attributes, self.size(ino)?))
     }
 
     /// access(2): the bits of `wanted` are R_OK, W_OK, X_OK.
-    pub fn access(&self, at: At<'_>, wanted: u32, follow: bool, caller: &Caller) -> Outcome<()> {
+    pub fn access(&mut self, at: At<'_>, wanted: u32, follow: bool, caller: &Caller) -> Outcome<()> {
         let (_, attributes, _) = self.attributes(at, follow, caller)?;
         Ok(caller.check(&attributes, wanted & 7)?)
     }
 
     /// A socket's name, for connecting or sending to it: EACCES without write permission, ECONNREFUSED for what is none.
-    pub fn reach(&self, at: At<'_>, caller: &Caller) -> Outcome<Ino> {
+    pub fn reach(&mut self, at: At<'_>, caller: &Caller) -> Outcome<Ino> {
         let ino = self.find(&at, Last::Follow, caller)?;
         let attributes = &self.node(ino)?.attributes;
         caller.check(attributes, WRITE)?;
@@ -349,7 +396,7 @@ impl<S: Store> Fs<S> {
         }
         // Only a member gives a file its group's identity.
         let kept = if caller.uid != 0 && !caller.is_member(old.gid) { mode & !SET_GROUP } else { mode };
-        self.node_mut(ino)?.attributes.mode = old.mode & S_IFMT | kept & 0o7777;
+        self.attributes_mut(ino)?.mode = old.mode & S_IFMT | kept & 0o7777;
         self.touch(ino, false);
         self.note(ino, IN_ATTRIB);
         Ok(())
@@ -364,11 +411,12 @@ impl<S: Store> Fs<S> {
         if caller.uid != 0 && !own {
             return Err(Errno::EPERM.into());
         }
-        let node = self.node_mut(ino)?;
-        node.attributes.uid = new_uid;
-        node.attributes.gid = new_gid;
-        if matches!(node.kind, Kind::File(_)) && node.attributes.mode & 0o111 != 0 {
-            node.attributes.mode &= !SET_IDS;
+        let is_file = matches!(self.node(ino)?.kind, Kind::File(_));
+        let attributes = self.attributes_mut(ino)?;
+        attributes.uid = new_uid;
+        attributes.gid = new_gid;
+        if is_file && attributes.mode & 0o111 != 0 {
+            attributes.mode &= !SET_IDS;
         }
         self.touch(ino, false);
         self.note(ino, IN_ATTRIB);
@@ -395,7 +443,7 @@ impl<S: Store> Fs<S> {
             TIME_OMIT => old,
             time => time,
         };
-        let attributes = &mut self.node_mut(ino)?.attributes;
+        let attributes = self.attributes_mut(ino)?;
         attributes.atime = pick(atime, old.atime);
         attributes.mtime = pick(mtime, old.mtime);
         attributes.ctime = now;

@@ -1,4 +1,7 @@
-//! A POSIX file system in memory: names, links, permissions, times. Pure; the bytes of files are a [`Store`]'s.
+//! A POSIX file system: names, links, permissions, times. Pure; the bytes of files are a [`Store`]'s.
+//!
+//! All of it is in memory, or it is what is in use of a [`Volume`] that the store has: then changes of names go to the volume at once and
+//! first, so that an error of the volume leaves the memory as it was, and attributes with [`Fs::flush_attributes`].
 //!
 //! Paths are walked here, `..` physically (XBD 4.13). What leads out of the tree stops with [`Stop::Redirect`]: an absolute
 //! symbolic link, whose target the caller's namespace decides on. A relative link may lead below a directory where
@@ -7,6 +10,7 @@
 //!
 //! Times are nanoseconds since 1970. Reading does not change the access time (Linux: noatime).
 
+mod cache;
 mod directory;
 mod handles;
 mod names;
@@ -21,6 +25,8 @@ pub use names::{EXCHANGE, NO_REPLACE, PairStop};
 pub use node::{Attributes, Ino, Kind};
 pub use permission::Caller;
 
+use ochre_volume::Volume;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use node::Node;
 use ochre_abi::event::{IN_DELETE_SELF, IN_ISDIR};
@@ -41,12 +47,22 @@ pub trait Store {
     /// The bytes of one file.
     type Data;
 
-    /// An empty file's data.
-    fn create(&mut self) -> Result<Self::Data>;
+    /// What is behind the tree, if it is not all in memory.
+    fn volume(&mut self) -> Option<&mut dyn Volume> {
+        None
+    }
+    /// A file's data when it is first opened: `size` bytes of the volume; in memory, none.
+    fn create(&mut self, ino: Ino, size: u64) -> Result<Self::Data>;
     /// A copy that can be changed.
     fn copy(&mut self, data: &Self::Data) -> Result<Self::Data>;
     /// Data that are replaced by others; they are dropped.
     fn retire(&mut self, _data: Self::Data) {}
+    /// Data of a file that is no more.
+    fn discard(&mut self, _data: Self::Data) {}
+    /// Gives the volume what it does not have yet of a file's bytes.
+    fn write_back(&mut self, _data: &mut Self::Data) -> Result<()> {
+        Ok(())
+    }
     /// Whether writing needs a [`Self::copy`] first.
     fn is_read_only(&self, data: &Self::Data) -> bool;
     /// Bytes.
@@ -60,7 +76,15 @@ pub trait Store {
     /// Makes a part zero, and frees what it took. The size stays.
     fn punch(&mut self, data: &mut Self::Data, offset: u64, len: u64) -> Result<()>;
     /// What the store alone knows of data that are written to without asking.
-    fn status(&self, data: &Self::Data) -> Result<Status>;
+    fn status(&mut self, data: &Self::Data) -> Result<Status>;
+    /// The first byte from `offset` on (below the size) that is data, if there is one.
+    fn next_data(&mut self, _data: &mut Self::Data, offset: u64) -> Result<Option<u64>> {
+        Ok(Some(offset))
+    }
+    /// The first byte from `offset` on (below the size) that is in a hole; the end counts as one.
+    fn next_hole(&mut self, data: &mut Self::Data, _offset: u64) -> Result<u64> {
+        Ok(self.size(data))
+    }
     /// The time, ns since 1970.
     fn now(&self) -> u64;
 }
@@ -123,8 +147,19 @@ pub struct Fs<S: Store> {
     handles: Table<handles::Handle>,
     /// Numbers of handles that were closed, for the next ones.
     free_handles: Vec<u64>,
+    root: Ino,
     next_ino: Ino,
     next_handle: u64,
+    /// There is a volume behind.
+    backed: bool,
+    /// Nodes whose attributes the volume does not have yet.
+    changed: Vec<Ino>,
+    /// Closed files whose bytes are in memory, the longest closed first.
+    idle: VecDeque<Ino>,
+    /// Names of the volume that directories know.
+    known: usize,
+    /// Files whose bytes may differ from the volume's.
+    unsaved: BTreeSet<Ino>,
     /// Bytes of all files that can be written.
     used: u64,
     limit: u64,
@@ -154,7 +189,8 @@ pub struct Change {
     pub alone: bool,
 }
 
-const ROOT: Ino = 1;
+/// The root's number in memory.
+const MEMORY_ROOT: Ino = 1;
 /// What a node and a name take in memory besides their bytes, about.
 const NODE_COST: u64 = 256;
 const NAME_COST: u64 = 192;
@@ -165,18 +201,40 @@ impl<S: Store> Fs<S> {
     /// An empty tree whose files may take `limit` bytes.
     pub fn new(store: S, limit: u64) -> Self {
         let now = store.now();
-        let mut root = Node::new(Kind::Directory(directory::Directory::new(ROOT, b"")), 0o755, 0, 0, now);
+        let mut root = Node::new(Kind::Directory(directory::Directory::new(MEMORY_ROOT, b"")), 0o755, 0, 0, now);
         // Its `..` is itself.
         root.attributes.nlink += 1;
-        let mut nodes = Table::new();
-        nodes.insert(ROOT, root);
+        let mut fs = Self::empty(store, MEMORY_ROOT, limit);
+        fs.nodes.insert(MEMORY_ROOT, root);
+        fs
+    }
+
+    /// What the store's volume holds. The volume itself says what it has room for. EINVAL without one.
+    pub fn mount(mut store: S) -> Result<Self> {
+        let volume = store.volume().ok_or(Errno::EINVAL)?;
+        let root = volume.root();
+        let attributes = volume.attributes(root)?;
+        let directory = directory::Directory::cached(root, b"");
+        let mut fs = Self::empty(store, root, u64::MAX);
+        fs.backed = true;
+        fs.nodes.insert(root, Node::loaded(&attributes, Kind::Directory(directory)));
+        Ok(fs)
+    }
+
+    fn empty(store: S, root: Ino, limit: u64) -> Self {
         Self {
             store,
-            nodes,
+            nodes: Table::new(),
             handles: Table::new(),
             free_handles: Vec::new(),
-            next_ino: ROOT + 1,
+            root,
+            next_ino: root + 1,
             next_handle: 1,
+            backed: false,
+            changed: Vec::new(),
+            idle: VecDeque::new(),
+            known: 0,
+            unsaved: BTreeSet::new(),
             used: 0,
             limit,
             overhead: 0,
@@ -267,9 +325,7 @@ impl<S: Store> Fs<S> {
 
     /// A file's name in a directory, if it has one there.
     pub fn name_in(&self, directory: Ino, ino: Ino) -> Option<Vec<u8>> {
-        let entries = self.nodes.get(directory)?.directory()?;
-        // Position 2 is the first behind `.` and `..`.
-        entries.list(directory, 2).find(|(_, _, entry)| *entry == ino).map(|(_, name, _)| name.to_vec())
+        self.nodes.get(directory)?.directory()?.name_of(ino).map(<[u8]>::to_vec)
     }
 
     /// Whether a node stands for a file or a directory with handles.
@@ -278,7 +334,7 @@ impl<S: Store> Fs<S> {
     }
 
     /// What inotify_add_watch(2) is about: EACCES without read permission, ENOTDIR with `only_directory`.
-    pub fn watched(&self, at: At<'_>, follow: bool, only_directory: bool, caller: &Caller) -> Outcome<Ino> {
+    pub fn watched(&mut self, at: At<'_>, follow: bool, only_directory: bool, caller: &Caller) -> Outcome<Ino> {
         let last = if follow { walk::Last::Follow } else { walk::Last::Keep };
         let ino = self.find(&at, last, caller)?;
         let node = self.node(ino)?;
@@ -292,10 +348,10 @@ impl<S: Store> Fs<S> {
     /// The file is changed now.
     fn touch(&mut self, ino: Ino, modified: bool) {
         let now = self.store.now();
-        if let Some(node) = self.nodes.get_mut(ino) {
-            node.attributes.ctime = now;
+        if let Ok(attributes) = self.attributes_mut(ino) {
+            attributes.ctime = now;
             if modified {
-                node.attributes.mtime = now;
+                attributes.mtime = now;
             }
         }
     }
@@ -306,6 +362,11 @@ impl<S: Store> Fs<S> {
             return;
         }
         let Some(node) = self.nodes.remove(ino) else { return };
+        self.unsaved.remove(&ino);
+        if let Some(directory) = node.directory() {
+            self.known = self.known.saturating_sub(directory.known());
+            self.count_child(directory.parent, false);
+        }
         self.overhead = self.overhead.saturating_sub(node.cost());
         if matches!(node.kind, Kind::Special) {
             self.gone.push(ino);
@@ -313,10 +374,11 @@ impl<S: Store> Fs<S> {
         if self.noting {
             self.changes.push(Change { ino, mask: IN_DELETE_SELF, cookie: 0, name: None, alone: true });
         }
-        if let Kind::File(Some(data)) = node.kind
-            && !self.store.is_read_only(&data)
-        {
-            self.used = self.used.saturating_sub(self.store.size(&data));
+        if let Kind::File(Some(data)) = node.kind {
+            if !self.store.is_read_only(&data) {
+                self.used = self.used.saturating_sub(self.store.size(&data));
+            }
+            self.store.discard(data);
         }
     }
 

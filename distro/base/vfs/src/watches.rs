@@ -1,13 +1,13 @@
 //! inotify(7) of the root file system's files.
 
-use crate::ramfs::{At, Base, Caller, Ino, Stop};
-use crate::server::FileServer;
+use crate::tree::{At, Base, Caller, Ino, Stop};
+use crate::server::{FileServer, Objects};
 use ochre_abi::event::{IN_DELETE_SELF, IN_DONT_FOLLOW, IN_ONLYDIR};
 use ochre_rt::{OwnedFd, syscall};
 use ochre_scheme::watch::Source;
 use ochre_scheme::{Answer, Request};
 
-impl FileServer {
+impl<S: Objects> FileServer<S> {
     /// inotify_add_watch(2).
     pub(crate) fn watch(&mut self, request: &Request, mask: u32, caller: &Caller) -> Result<Answer, Stop> {
         let base = if request.handle() == 0 { Base::Root } else { Base::Handle(request.handle()) };

@@ -3,9 +3,7 @@
 //! What is written within a file's size goes from the kernel straight into its object; only growth, truncation and names come here. The
 //! kernel notes when an object was written to, and stat(2) asks for it; what is changed by a shared mapping alone moves no time.
 
-use crate::archive::{self, Entry};
-use crate::objects::Objects;
-use crate::ramfs::{At, Attributes, Base, Caller, Fs, Ino, PairStop, Stop, WriteAt};
+use crate::tree::{At, Attributes, Base, Caller, Fs, Ino, PairStop, Stop, Store, Usage, WriteAt};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -18,36 +16,45 @@ use ochre_scheme::watch::{Source, Watches};
 use ochre_scheme::{Answer, Op, Port, Request, Scheme};
 use zerocopy::{Immutable, IntoBytes};
 
-/// The device number of the tree, in stat(2).
-const DEVICE: u64 = 1;
 /// Bytes of data handled at a time.
 const CHUNK: usize = 64 * 1024;
-/// Under which key the kernel notes sockets with names here. The tree does not outlive this server, so nobody asks for it.
-const SOCKET_KEY: &[u8] = b"initfs";
-const TMPFS_MAGIC: i64 = 0x0102_1994;
+/// Under which key the kernel notes sockets with names here. A name's socket does not outlive this server, so nobody asks for it.
+const SOCKET_KEY: &[u8] = b"file";
 
 /// struct statfs of Linux x86-64.
 #[repr(C)]
-#[derive(Default, IntoBytes, Immutable)]
-struct Statfs {
-    kind: i64,
-    block_size: i64,
-    blocks: u64,
-    blocks_free: u64,
-    blocks_available: u64,
-    files: u64,
-    files_free: u64,
-    id: [i32; 2],
-    name_max: i64,
-    fragment_size: i64,
-    flags: i64,
-    spare: [i64; 4],
+#[derive(Clone, Copy, Debug, Default, IntoBytes, Immutable)]
+pub struct Statfs {
+    /// The file system's magic number (statfs(2)).
+    pub kind: i64,
+    pub block_size: i64,
+    pub blocks: u64,
+    pub blocks_free: u64,
+    pub blocks_available: u64,
+    pub files: u64,
+    pub files_free: u64,
+    pub id: [i32; 2],
+    pub name_max: i64,
+    pub fragment_size: i64,
+    pub flags: i64,
+    pub spare: [i64; 4],
+}
+
+/// A store of which the kernel reads and maps the data by itself.
+pub trait Objects: Store {
+    /// A file's memory object and its size, to attach to a handle.
+    fn object(&self, data: &Self::Data) -> Result<(i32, u64)>;
+    /// Keeps a descriptor open for a while that an answer may have named which is not sent yet.
+    fn retire_fd(&mut self, fd: OwnedFd);
+    /// The device number of the tree, in stat(2).
+    fn device(&self) -> u64;
+    /// statfs(2).
+    fn statfs(&mut self, usage: &Usage) -> Result<Statfs>;
 }
 
 /// The file tree as a scheme.
-#[derive(Debug)]
-pub struct FileServer {
-    pub(crate) fs: Fs<Objects>,
+pub struct FileServer<S: Objects> {
+    pub(crate) fs: Fs<S>,
     pub(crate) port: Port,
     /// Handles whose file's object changed before the answer that opened them was sent.
     unattached: Vec<u64>,
@@ -57,11 +64,13 @@ pub struct FileServer {
     /// Files with locks of processes, of which closes are told.
     pub(crate) flushed: BTreeSet<Ino>,
     pub(crate) watches: Watches<Ino, Source>,
+    /// Handles opened with O_SYNC or O_DSYNC.
+    synchronous: BTreeSet<u64>,
 }
 
-impl FileServer {
+impl<S: Objects> FileServer<S> {
     /// A tree for the port that serves it.
-    pub fn new(fs: Fs<Objects>, port: Port) -> Self {
+    pub fn new(fs: Fs<S>, port: Port) -> Self {
         Self {
             fs,
             port,
@@ -70,7 +79,13 @@ impl FileServer {
             locks: LockTable::new(),
             flushed: BTreeSet::new(),
             watches: Watches::default(),
+            synchronous: BTreeSet::new(),
         }
+    }
+
+    /// The tree.
+    pub fn tree(&mut self) -> &mut Fs<S> {
+        &mut self.fs
     }
 
     fn dispatch(&mut self, request: &mut Request) -> core::result::Result<Answer, Stop> {
@@ -80,19 +95,24 @@ impl FileServer {
         match request.op() {
             Op::Close => {
                 self.unlock(request.handle(), None);
+                self.synchronous.remove(&request.handle());
                 self.fs.close(request.handle());
             }
             Op::Flush => self.unlock(request.handle(), Some(request.caller().pid)),
             Op::GiveUp => self.locks.give_up(request.caller().pid, request.handle()),
-            Op::Cancel { .. } | Op::Sync { .. } => {}
-            Op::Open { flags, mode } => return self.open(request, flags, mode, &caller),
+            Op::Cancel { .. } => {}
+            Op::Sync { .. } => {
+                let ino = self.fs.ino(request.handle())?;
+                self.fs.sync_file(ino)?;
+            }
+            Op::Open { flags, mode } => return self.open_path(request, flags, mode, &caller),
             Op::Read { position, len, .. } => return Ok(self.read(request, position, len)?),
             Op::Write { position, append, len, .. } => return Ok(self.write(request, position, append, len)?),
             Op::Seek { offset, whence } => return Ok(self.seek(request.handle(), offset, whence)?),
             Op::Stat { flags } => {
                 let (ino, _, size) = self.fs.attributes(at(request), follow(flags), &caller)?;
                 let (attributes, allocated) = self.fs.refresh(ino)?;
-                request.put_value(&stat(ino, &attributes, size, allocated))?;
+                request.put_value(&stat(self.fs.store().device(), ino, &attributes, size, allocated))?;
             }
             Op::GetDents { position, len } => return Ok(self.list(request, position, len)?),
             Op::Truncate { size } if request.payload().is_empty() => {
@@ -129,13 +149,13 @@ impl FileServer {
                 return Ok(Answer::share(self.behind.get(&ino).ok_or(Errno::ECONNREFUSED)?.get()));
             }
             Op::Symlink => {
-                let mut target = vec![0; crate::ramfs::PATH_MAX + 1];
+                let mut target = vec![0; crate::tree::PATH_MAX + 1];
                 let len = request.window(0)?.read_at(0, &mut target)?;
                 self.fs.make_symlink(at(request), target.get(..len).unwrap_or(&[]), &caller)?;
             }
             Op::Readlink => {
-                let target = self.fs.read_link(at(request), &caller)?;
-                request.put(target)?;
+                let target = self.fs.read_link(at(request), &caller)?.to_vec();
+                request.put(&target)?;
                 return Ok(request.data_answer()?);
             }
             Op::Access { mode, flags } => {
@@ -148,7 +168,8 @@ impl FileServer {
             }
             Op::Statfs => {
                 self.fs.attributes(at(request), true, &caller)?;
-                request.put_value(&self.statfs())?;
+                let usage = self.fs.usage();
+                request.put_value(&self.fs.store_mut().statfs(&usage)?)?;
             }
             Op::Rename { flags, from, to } => {
                 return self.pair(request, from, to, |fs, a, b| fs.rename(a, b, flags, &caller));
@@ -168,7 +189,7 @@ impl FileServer {
         Ok(Answer::done())
     }
 
-    fn open(
+    fn open_path(
         &mut self,
         request: &Request,
         flags: u32,
@@ -177,6 +198,11 @@ impl FileServer {
     ) -> core::result::Result<Answer, Stop> {
         let opened = self.fs.open(at(request), flags, mode, caller)?;
         let mut answer = Answer::opened(opened.handle);
+        if flags & O_DSYNC != 0 && !opened.path_only {
+            // O_SYNC has O_DSYNC's bit.
+            self.synchronous.insert(opened.handle);
+            answer = answer.told();
+        }
         if self.flushed.contains(&opened.ino) {
             answer = answer.flushed();
         }
@@ -193,10 +219,10 @@ impl FileServer {
             return Ok(answer.fifo(fifo));
         }
         self.changed(opened.ino, opened.replaced);
-        let object = match self.fs.data(opened.ino) {
+        let object = match self.fs.data(opened.ino).map(drop) {
             Err(Errno::EISDIR) => return Ok(answer.directory().seekable()),
             Err(error) => Err(error),
-            Ok(_) => self.object(opened.ino),
+            Ok(()) => self.object(opened.ino),
         };
         match object {
             Ok((fd, size)) => Ok(answer.seekable().attach(fd, size).writes_attached()),
@@ -318,11 +344,13 @@ impl FileServer {
                 break;
             }
         }
+        if done > 0 && self.synchronous.contains(&handle) {
+            self.fs.sync_file(self.fs.ino(handle)?)?;
+        }
         Ok(Answer::value(done))
     }
 
-    /// SEEK_DATA and SEEK_HOLE: all of a file counts as data, as a file system may say.
-    fn seek(&self, handle: u64, offset: i64, whence: u64) -> Result<Answer> {
+    fn seek(&mut self, handle: u64, offset: i64, whence: u64) -> Result<Answer> {
         let size = self.fs.size(self.fs.ino(handle)?)?;
         let start = u64::try_from(offset).ok();
         match whence {
@@ -333,13 +361,13 @@ impl FileServer {
             }
             SEEK_DATA | SEEK_HOLE => {
                 let start = start.filter(|&start| start < size).ok_or(Errno::ENXIO)?;
-                Ok(Answer::value(if whence == SEEK_DATA { start } else { size } as usize))
+                Ok(Answer::value(self.fs.seek(handle, start, whence == SEEK_HOLE)? as usize))
             }
             _ => Err(Errno::EINVAL),
         }
     }
 
-    fn list(&self, request: &mut Request, position: u64, len: usize) -> Result<Answer> {
+    fn list(&mut self, request: &mut Request, position: u64, len: usize) -> Result<Answer> {
         let mut buffer = vec![0; len.min(CHUNK)];
         let mut filled = 0;
         let mut refused = false;
@@ -355,30 +383,13 @@ impl FileServer {
         Ok(request.data_answer()?.with_args([next, 0, 0]))
     }
 
-    fn statfs(&self) -> Statfs {
-        let usage = self.fs.usage();
-        let free = usage.limit.saturating_sub(usage.used) / 4096;
-        Statfs {
-            kind: TMPFS_MAGIC,
-            block_size: 4096,
-            blocks: usage.limit / 4096,
-            blocks_free: free,
-            blocks_available: free,
-            files: usage.nodes + free,
-            files_free: free,
-            name_max: crate::ramfs::NAME_MAX as i64,
-            fragment_size: 4096,
-            ..Statfs::default()
-        }
-    }
-
     /// An operation on two paths, which the payload has with a NUL between.
     fn pair(
         &mut self,
         request: &mut Request,
         from: Option<u64>,
         to: Option<u64>,
-        operation: impl FnOnce(&mut Fs<Objects>, At<'_>, At<'_>) -> core::result::Result<(), PairStop>,
+        operation: impl FnOnce(&mut Fs<S>, At<'_>, At<'_>) -> core::result::Result<(), PairStop>,
     ) -> core::result::Result<Answer, Stop> {
         // The kernel sends these on two paths, not on a handle; a caller's own would name others' directories.
         if request.handle() != 0 {
@@ -401,11 +412,11 @@ impl FileServer {
     }
 }
 
-impl Scheme for FileServer {
+impl<S: Objects> Scheme for FileServer<S> {
     fn open(&mut self, request: &mut Request, flags: u32, mode: u32) -> Result<Answer> {
         let groups = groups(request);
         let caller = Caller { uid: request.caller().uid, gid: request.caller().gid, groups: &groups };
-        let outcome = FileServer::open(self, request, flags, mode, &caller);
+        let outcome = self.open_path(request, flags, mode, &caller);
         settle(request, outcome)
     }
 
@@ -413,6 +424,7 @@ impl Scheme for FileServer {
         if !self.unattached.is_empty() {
             self.attach();
         }
+        self.fs.trim();
         let outcome = self.dispatch(request);
         self.tell_changes();
         self.forget();
@@ -446,11 +458,11 @@ fn by_handle(handle: u64) -> At<'static> {
     At { base: Base::Handle(handle), path: b"" }
 }
 
-fn stat(ino: Ino, attributes: &Attributes, size: u64, allocated: u64) -> Stat {
+fn stat(device: u64, ino: Ino, attributes: &Attributes, size: u64, allocated: u64) -> Stat {
     let seconds = |time: u64| (time / 1_000_000_000) as i64;
     let nanoseconds = |time: u64| (time % 1_000_000_000) as i64;
     Stat {
-        dev: DEVICE,
+        dev: device,
         ino,
         nlink: attributes.nlink,
         mode: attributes.mode,
@@ -468,65 +480,4 @@ fn stat(ino: Ino, attributes: &Attributes, size: u64, allocated: u64) -> Stat {
         ctime_nsec: nanoseconds(attributes.ctime),
         ..Stat::default()
     }
-}
-
-/// Fills a tree from the boot module; how many entries. An entry that cannot be made is told to `complain`, and left out.
-pub fn load(fs: &mut Fs<Objects>, mut complain: impl FnMut(&Entry, Errno)) -> Result<usize> {
-    let mut offset = 0;
-    let mut count = 0;
-    let mut linked = BTreeMap::new();
-    while let Some((entry, next)) = archive::entry(|offset, buffer| fs.store().read_module(offset, buffer), offset)? {
-        if let Err(stop) = add(fs, &entry, &mut linked) {
-            complain(&entry, if let Stop::Error(error) = stop { error } else { Errno::ELOOP });
-        }
-        count += 1;
-        offset = next;
-    }
-    Ok(count)
-}
-
-/// Makes one entry. `linked` has the first name of each file that has several, by inode number.
-fn add(fs: &mut Fs<Objects>, entry: &Entry, linked: &mut BTreeMap<u32, Vec<u8>>) -> core::result::Result<(), Stop> {
-    let root = &Caller::ROOT;
-    let at = At { base: Base::Root, path: &entry.name };
-    let mtime = u64::from(entry.mtime) * 1_000_000_000;
-    // The parents may have no entries of their own.
-    for (index, _) in entry.name.iter().enumerate().filter(|(_, byte)| **byte == b'/') {
-        let parent = At { base: Base::Root, path: entry.name.get(..index).unwrap_or(&[]) };
-        match fs.make_directory(parent, 0o755, root) {
-            Ok(_) | Err(Stop::Error(Errno::EEXIST)) => {}
-            Err(stop) => return Err(stop),
-        }
-    }
-    match entry.mode & S_IFMT {
-        S_IFDIR => match fs.make_directory(at, entry.mode, root) {
-            // Made before, as a parent; or the root itself.
-            Ok(_) | Err(Stop::Error(Errno::EEXIST)) => fs.change_mode(at, entry.mode, true, root)?,
-            Err(stop) => return Err(stop),
-        },
-        S_IFLNK => {
-            let mut target = vec![0; (entry.size as usize).min(crate::ramfs::PATH_MAX + 1)];
-            fs.store().read_module(entry.offset, &mut target)?;
-            fs.make_symlink(at, &target, root)?;
-        }
-        S_IFREG if entry.names > 1 && linked.contains_key(&entry.inode) => {
-            let first = linked.get(&entry.inode).map_or(&[][..], Vec::as_slice);
-            let from = At { base: Base::Root, path: first };
-            return fs.make_link(from, false, at, root).map_err(|stop| stop.stop);
-        }
-        S_IFREG => {
-            if entry.names > 1 {
-                linked.insert(entry.inode, entry.name.clone());
-            }
-            let data = fs.store_mut().part(entry.offset, entry.size)?;
-            fs.add_file(at, entry.mode, mtime, data)?;
-        }
-        _ => {
-            fs.make_node(at, entry.mode, entry.device, root)?;
-        }
-    }
-    if (entry.uid, entry.gid) != (0, 0) {
-        fs.change_owner(at, entry.uid, entry.gid, false, root)?;
-    }
-    fs.change_times(at, mtime, mtime, false, root)
 }
