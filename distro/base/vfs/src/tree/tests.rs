@@ -127,7 +127,7 @@ fn content(fs: &mut Fs<Vecs>, path: &str) -> String {
     String::from_utf8(buffer[..len].to_vec()).unwrap()
 }
 
-fn names(fs: &Fs<Vecs>, handle: u64) -> Vec<String> {
+fn names(fs: &mut Fs<Vecs>, handle: u64) -> Vec<String> {
     let mut names = Vec::new();
     fs.list(handle, 0, |_, _, _, name| {
         names.push(String::from_utf8(name.to_vec()).unwrap());
@@ -239,7 +239,7 @@ fn dot_dot_is_physical_and_links_are_followed() {
     }
     touch(&mut fs, "a/f");
     symlink(&mut fs, "c/l", "../a/b");
-    let found = |path: &str| error(fs.attributes(at(path), true, &ROOT_USER));
+    let mut found = |path: &str| error(fs.attributes(at(path), true, &ROOT_USER));
     assert_eq!(found("c/l/../f"), Errno(0));
     assert_eq!(found("../../a/./f"), Errno(0));
     assert_eq!(found("c/f"), Errno::ENOENT);
@@ -371,7 +371,7 @@ fn listings_go_on_where_they_were() {
         touch(&mut fs, path);
     }
     let handle = open(&mut fs, "", O_DIRECTORY);
-    assert_eq!(names(&fs, handle), [".", "..", "a", "b", "c", "d"]);
+    assert_eq!(names(&mut fs, handle), [".", "..", "a", "b", "c", "d"]);
     let mut budget = 4;
     let next = fs
         .list(handle, 0, |_, _, _, _| {
@@ -396,14 +396,14 @@ fn listings_go_on_where_they_were() {
 fn times() {
     let mut fs = fs();
     touch(&mut fs, "f");
-    let times = |fs: &Fs<Vecs>| fs.attributes(at("f"), true, &ROOT_USER).unwrap().1;
+    let times = |fs: &mut Fs<Vecs>| fs.attributes(at("f"), true, &ROOT_USER).unwrap().1;
     fs.change_times(at("f"), 11, u64::MAX - 1, true, &ROOT_USER).unwrap();
-    let before = times(&fs);
+    let before = times(&mut fs);
     assert_eq!(before.atime, 11);
     let handle = open(&mut fs, "f", O_WRONLY);
-    assert_eq!(times(&fs).mtime, before.mtime);
+    assert_eq!(times(&mut fs).mtime, before.mtime);
     fs.write(handle, WriteAt::End, b"x").unwrap();
-    assert!(times(&fs).mtime > before.mtime && times(&fs).atime == 11);
+    assert!(times(&mut fs).mtime > before.mtime && times(&mut fs).atime == 11);
 }
 
 #[test]
