@@ -1,7 +1,7 @@
 //! Advisory locks of the root file system's files: flock(2), fcntl(2).
 
-use crate::tree::Ino;
 use crate::server::{FileServer, Objects};
+use crate::tree::Ino;
 use ochre_abi::file::{F_GETLK, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_SETLK, F_SETLKW, SEEK_END, SEEK_SET};
 use ochre_abi::{Errno, Result};
 use ochre_scheme::locks::{Outcome, Owner, READ, Range, Record, UNLOCK, WRITE};

@@ -58,7 +58,6 @@ impl Objects {
         let part = Data::Module { offset, size, slice: RefCell::new(None) };
         if offset.is_multiple_of(ochre_abi::layout::PAGE_SIZE as u64) && size > 0 { Ok(part) } else { self.copy(&part) }
     }
-
 }
 
 impl server::Objects for Objects {

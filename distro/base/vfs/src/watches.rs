@@ -1,7 +1,7 @@
 //! inotify(7) of the root file system's files.
 
-use crate::tree::{At, Base, Caller, Ino, Stop};
 use crate::server::{FileServer, Objects};
+use crate::tree::{At, Base, Caller, Ino, Stop};
 use ochre_abi::event::{IN_DELETE_SELF, IN_DONT_FOLLOW, IN_ONLYDIR};
 use ochre_rt::{OwnedFd, syscall};
 use ochre_scheme::watch::Source;

@@ -1,7 +1,7 @@
 //! Requests on extended attributes.
 
+use crate::server::{FileServer, Objects, at};
 use crate::tree::{Caller, Stop};
-use crate::server::{Objects, FileServer, at};
 use alloc::vec;
 use alloc::vec::Vec;
 use ochre_abi::file::{XATTR_NAME_MAX, XATTR_SIZE_MAX};

@@ -287,7 +287,8 @@ impl<S: Store> Fs<S> {
             }
             let Some(node) = self.nodes.get_mut(ino) else { continue };
             let needed = node.opens > 0 || node.children > 0 || node.changed || node.idle || node.attributes.nlink == 0;
-            if core::mem::take(&mut node.used) || needed || ino == self.root || matches!(node.kind, Kind::File(Some(_))) {
+            if core::mem::take(&mut node.used) || needed || ino == self.root || matches!(node.kind, Kind::File(Some(_)))
+            {
                 continue;
             }
             if let Some(node) = self.nodes.remove(ino)

@@ -145,7 +145,9 @@ impl Directory {
             Entries::Whole(whole) => {
                 whole.by_name.iter().find(|(_, (entry, _))| *entry == ino).map(|(name, _)| &**name)
             }
-            Entries::Known(known) => known.names.iter().find(|(_, entry)| **entry == Some(ino)).map(|(name, _)| &**name),
+            Entries::Known(known) => {
+                known.names.iter().find(|(_, entry)| **entry == Some(ino)).map(|(name, _)| &**name)
+            }
         }
     }
 

@@ -589,7 +589,9 @@ impl<S: Store> Fs<S> {
             let kind = match nodes.get(ino) {
                 Some(node) => node.entry_type(),
                 // The numbers of DT_ are those of S_IF without the low bits. What is gone meanwhile has no type any more.
-                None => volume.attributes(ino).map_or(DT_UNKNOWN, |attributes| ((attributes.mode & S_IFMT) >> 12) as u8),
+                None => {
+                    volume.attributes(ino).map_or(DT_UNKNOWN, |attributes| ((attributes.mode & S_IFMT) >> 12) as u8)
+                }
             };
             if !emit(ino, position + 1, kind, name) {
                 break;

@@ -25,12 +25,12 @@ pub use names::{EXCHANGE, NO_REPLACE, PairStop};
 pub use node::{Attributes, Ino, Kind};
 pub use permission::Caller;
 
-use ochre_volume::Volume;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use node::Node;
 use ochre_abi::event::{IN_DELETE_SELF, IN_ISDIR};
 use ochre_abi::{Errno, Result};
+use ochre_volume::Volume;
 use table::Table;
 
 /// The longest name (Linux: NAME_MAX).

@@ -5,11 +5,11 @@ use super::node::{Attributes, Ino, Kind, Node};
 use super::permission::{Caller, EXECUTE, SET_GROUP, SET_IDS, WRITE};
 use super::walk::{Last, Place, Target};
 use super::{At, Fs, NAMES_MAX, Outcome, PATH_MAX, Store};
-use ochre_volume::NewNode;
 use alloc::vec::Vec;
 use ochre_abi::event::*;
 use ochre_abi::file::{S_IFBLK, S_IFCHR, S_IFDIR, S_IFIFO, S_IFMT, S_IFREG, S_IFSOCK};
 use ochre_abi::{Errno, Result};
+use ochre_volume::NewNode;
 
 /// rename: fail if the new name is taken (RENAME_NOREPLACE).
 pub const NO_REPLACE: u64 = 1;

@@ -4,8 +4,8 @@ use super::directory::Directory;
 use super::xattr::Xattrs;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-pub use ochre_volume::Ino;
 use ochre_abi::file::{DT_DIR, DT_LNK, DT_REG, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
+pub use ochre_volume::Ino;
 
 /// What stat(2) tells, apart from sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
