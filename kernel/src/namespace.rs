@@ -1,5 +1,6 @@
 //! Namespaces and the registry of schemes.
 
+use crate::file::{File, Object};
 use crate::port::Port;
 use crate::schemes::KernelScheme;
 use crate::thread::Thread;
@@ -10,6 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use hal::{Once, SpinLock};
+use ochre_abi::file::{O_CLOEXEC, O_RDONLY};
 use ochre_abi::process::{RIGHT_NAMESPACE, RIGHT_SCHEME};
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
@@ -50,6 +52,15 @@ impl Namespace {
         let mut prefixes = Prefixes::new();
         prefixes.bind(b"/scheme", Target::Schemes);
         Arc::new(Namespace { prefixes })
+    }
+}
+
+/// What a descriptor of a namespace refers to (NS_OPEN).
+struct NamespaceFile(Arc<Namespace>);
+
+impl Object for NamespaceFile {
+    fn kind(&self) -> &'static str {
+        "namespace"
     }
 }
 
@@ -210,5 +221,24 @@ pub fn ns_restrict(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let mut prefixes = me.process.namespace().prefixes.clone();
     prefixes.restrict(&keep);
     me.process.set_namespace(Arc::new(Namespace { prefixes }));
+    Ok(0)
+}
+
+/// NS_OPEN.
+pub fn ns_open(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    me.process.need_right(RIGHT_NAMESPACE)?;
+    if !hal::mem::has_room() {
+        return Err(Errno::ENOMEM);
+    }
+    let file = File::new(Arc::new(NamespaceFile(me.process.namespace())), O_RDONLY);
+    Ok(me.process.install(file, a[0] & u64::from(O_CLOEXEC) != 0)? as usize)
+}
+
+/// NS_ENTER.
+pub fn ns_enter(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    me.process.need_right(RIGHT_NAMESPACE)?;
+    let file = me.process.file(a[0] as i32)?;
+    let namespace = file.object::<NamespaceFile>().ok_or(Errno::EINVAL)?.0.clone();
+    me.process.set_namespace(namespace);
     Ok(0)
 }

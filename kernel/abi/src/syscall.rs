@@ -149,6 +149,8 @@ syscalls! {
     // Names and the rest
     122 NS_BIND "`(prefix, prefix_len, scheme, scheme_len)`: adds a prefix to this process's namespace, for SCHEME or SCHEME/PATH; needs RIGHT_NAMESPACE."
     123 NS_RESTRICT "`(list, len)`: keeps only these NUL-separated prefixes; an empty list is the null namespace."
+    153 NS_OPEN "`(flags O_CLOEXEC) -> fd`: this process's namespace as it is now; needs RIGHT_NAMESPACE."
+    154 NS_ENTER "`(fd)`: the namespace of NS_OPEN becomes this process's, and that of the children it makes from then on; needs RIGHT_NAMESPACE."
     124 ENTROPY "`(buffer, len ≤ 256) -> bytes`: from the CPU's generator and timing jitter; the seed of rand."
     125 LOG "`(level, text, len)`: a line of the kernel log."
     126 POWER "`(what, status)`: power off, reboot, or leave the VM with a status; needs RIGHT_POWER."

@@ -11,23 +11,22 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-/// The root file system by its scheme, under which nothing is bound.
-const ROOT: &str = "/scheme/initfs";
-
-/// Makes a node for a bound prefix, where the root file system has none. One that cannot be made is told; it works without.
-pub fn show(prefix: &str) {
-    if let Err(error) = make(prefix) {
+/// Makes a node for a bound prefix in the root file system `root` (a scheme, or a path in one), where it has none. One that cannot
+/// be made is told; it works without.
+pub fn show(root: &str, prefix: &str, target: &str) {
+    if let Err(error) = make(root, prefix, target) {
         eprintln!("init: a name for {prefix}: {error}");
     }
 }
 
-fn make(prefix: &str) -> Result<()> {
-    let below = format!("{ROOT}{prefix}");
+fn make(root: &str, prefix: &str, target: &str) -> Result<()> {
+    // By their schemes' names, under which nothing is bound.
+    let below = format!("/scheme/{root}{prefix}");
     let failed = |error: std::io::Error| Errno(error.raw_os_error().unwrap_or(Errno::EIO.0));
     if fs::symlink_metadata(&below).is_ok() {
         return Ok(());
     }
-    let there = fs::metadata(prefix).map_err(failed)?;
+    let there = fs::metadata(format!("/scheme/{target}")).map_err(failed)?;
     if let Some(parent) = Path::new(&below).parent() {
         fs::create_dir_all(parent).map_err(failed)?;
     }

@@ -2,6 +2,7 @@
 
 use super::{sys, unit};
 use ochre_abi::Result;
+use ochre_abi::file::O_CLOEXEC;
 
 /// Adds a prefix to this process's namespace; needs RIGHT_NAMESPACE.
 pub fn ns_bind(prefix: &[u8], scheme: &[u8]) -> Result<()> {
@@ -11,6 +12,17 @@ pub fn ns_bind(prefix: &[u8], scheme: &[u8]) -> Result<()> {
 /// Keeps only these NUL-separated prefixes; an empty list is the null namespace.
 pub fn ns_restrict(prefixes: &[u8]) -> Result<()> {
     unit(sys!(NS_RESTRICT, prefixes.as_ptr(), prefixes.len()))
+}
+
+/// A descriptor (close-on-exec) for this process's namespace as it is now; needs RIGHT_NAMESPACE.
+pub fn ns_open() -> Result<i32> {
+    sys!(NS_OPEN, O_CLOEXEC).map(|fd| fd as i32)
+}
+
+/// Takes the namespace of such a descriptor, for this process and the children it makes from then on; needs RIGHT_NAMESPACE.
+/// What is open, the working directory too, stays what it is.
+pub fn ns_enter(namespace: i32) -> Result<()> {
+    unit(sys!(NS_ENTER, namespace))
 }
 
 /// Fills up to 256 bytes from the kernel's entropy; how many.
