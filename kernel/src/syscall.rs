@@ -57,6 +57,7 @@ static TABLE: [Handler; COUNT] = table! {
     OBJECT_PHYS => mm::syscalls::object_phys, OBJECT_PAGER => mm::syscalls::object_pager,
     OBJECT_SUPPLY => mm::syscalls::object_supply, OBJECT_CLEAN => mm::syscalls::object_clean,
     OBJECT_EVICT => mm::syscalls::object_evict, MLOCK => mm::syscalls::mlock, MINCORE => mm::syscalls::mincore,
+    MEMORY_READ => mm::syscalls::memory_read,
     SPACE_CREATE => mm::syscalls::space_create, SPACE_MAP => mm::syscalls::space_map, SPACE_WRITE => mm::syscalls::space_write,
     SPACE_EXEC => process::space_exec, PROCESS_CREATE => process::process_create, THREAD_CREATE => thread::thread_create,
     THREAD_EXIT => process::thread_exit, EXIT => process::exit, WAIT => process::wait, PIDFD_OPEN => process::pidfd_open,

@@ -73,6 +73,7 @@ syscalls! {
     48 OBJECT_EVICT "`(object, offset, len) -> pages`: drops clean pages, unmapping them everywhere."
     49 MLOCK "`(addr, len, on)`: brings pages in; pages are never swapped out."
     50 MINCORE "`(addr, len, *u8)`"
+    159 MEMORY_READ "`(to, from, len ≤ 256)`: copies within the caller's own memory; EFAULT where an instruction would mean SIGSEGV. For what a pointer leads to that somebody else gave."
 
     // Processes and threads
     54 SPACE_CREATE "`(flags O_CLOEXEC) -> fd`: an empty address space."

@@ -89,3 +89,14 @@ pub fn mincore(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     }
     Ok(0)
 }
+
+/// MEMORY_READ.
+pub fn memory_read(_: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    const MAX: usize = 256;
+    let [to, from, len, ..] = *a;
+    let mut bytes = [0; MAX];
+    let bytes = usize::try_from(len).ok().and_then(|len| bytes.get_mut(..len)).ok_or(Errno::EINVAL)?;
+    user::copy_in(bytes, from)?;
+    user::copy_out(to, bytes)?;
+    Ok(0)
+}

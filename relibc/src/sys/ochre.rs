@@ -17,6 +17,7 @@ mod events;
 mod files;
 mod futex;
 mod identity;
+mod ioctl;
 mod memory;
 mod names;
 mod paths;
@@ -219,7 +220,7 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_pipe => descriptors::pipe,
         SYS_pipe2 => descriptors::pipe2,
         SYS_fcntl => control::fcntl,
-        SYS_ioctl => control::ioctl,
+        SYS_ioctl => ioctl::ioctl,
         SYS_memfd_create => descriptors::memfd_create,
 
         SYS_mmap => memory::mmap,

@@ -95,3 +95,8 @@ pub fn object_clean(object: i32, offset: u64, len: u64, offsets: &mut [u64]) -> 
 pub fn object_evict(object: i32, offset: u64, len: u64) -> Result<usize> {
     sys!(OBJECT_EVICT, object, offset, len)
 }
+
+/// Copies what is at an address that may be no memory of this process: EFAULT then. EINVAL above 256 bytes.
+pub fn memory_read(from: usize, to: &mut [u8]) -> Result<()> {
+    unit(sys!(MEMORY_READ, to.as_mut_ptr(), from, to.len()))
+}
