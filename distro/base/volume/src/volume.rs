@@ -116,6 +116,9 @@ pub trait Volume {
     /// The node that `name` in `directory` leads to. Errors: `ENOENT`, `ENOTDIR`.
     fn lookup(&mut self, directory: Ino, name: &[u8]) -> Result<Ino>;
 
+    /// The directory that a directory stands in (`..`); the root stands in itself. Errors: `ENOTDIR`; `ENOENT` if it has no name.
+    fn parent(&mut self, directory: Ino) -> Result<Ino>;
+
     /// Calls `each` for every name, in no order that means anything. Errors: `ENOTDIR`.
     fn entries(&mut self, directory: Ino, each: &mut dyn FnMut(&[u8], Ino)) -> Result<()>;
 
