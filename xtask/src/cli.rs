@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::boot::Start;
+use crate::boot::{Medium, Start};
 use crate::build::kernel::Kernel;
 use crate::vm::cmdline;
 use crate::vm::machine::{Disk, Firmware, Machine};
@@ -57,8 +57,16 @@ pub enum Command {
     /// nanosecond is one instruction, and figures repeat exactly. Prints both figures of each row and their ratio; below
     /// 1.00 Ochre needs less. Behind them stands what else Ochre counted per operation.
     Bench(BenchArgs),
+    /// Make a disk's image that boots under BIOS and UEFI
+    ///
+    /// The root file system is a partition with the room that the config says; what is written there stays. Write the image to a disk as
+    /// it is.
+    Image(MediumArgs),
     /// Make an ISO for CD or USB stick that boots under BIOS and UEFI
-    Iso(IsoArgs),
+    ///
+    /// A live system: it reads its root file system from the medium, and keeps changes in memory. With a config that has no root file
+    /// system, such as `base`, everything is loaded into memory.
+    Iso(MediumArgs),
     /// Boot a machine that waits for gdb, and start gdb on the kernel
     ///
     /// The machine's log goes to target/vm/gdb/serial.log. Quitting gdb ends the machine.
@@ -89,6 +97,15 @@ pub struct MachineArgs {
     /// Boot from an ISO with GRUB under this firmware, instead of letting QEMU load the kernel
     #[arg(long, value_name = "FIRMWARE")]
     pub iso: Option<Firmware>,
+    /// Boot with a root file system on this medium, instead of with all files in memory. What the machine writes there is forgotten
+    #[arg(long, value_name = "MEDIUM", conflicts_with_all = ["iso", "kernel"])]
+    pub root: Option<Medium>,
+    /// With --root: BIOS and GRUB boot from the medium, instead of QEMU loading the kernel
+    #[arg(long, requires = "root", conflicts_with = "uefi")]
+    pub bios: bool,
+    /// The same with UEFI
+    #[arg(long, requires = "root")]
+    pub uefi: bool,
     /// Boot a kernel that tries the hardware layer instead of Ochre's: an example in kernel/hal/examples
     #[arg(long, value_name = "EXAMPLE")]
     pub kernel: Option<String>,
@@ -108,6 +125,15 @@ impl MachineArgs {
     /// The kernel to build.
     pub fn kernel(&self) -> Kernel {
         self.kernel.clone().map_or(Kernel::Ochre, Kernel::Example)
+    }
+
+    /// The firmware that boots from the root file system's medium.
+    pub fn firmware(&self) -> Option<Firmware> {
+        match (self.bios, self.uefi) {
+            (true, _) => Some(Firmware::Bios),
+            (_, true) => Some(Firmware::Uefi),
+            _ => None,
+        }
     }
 
     /// The kernel's command line.
@@ -232,14 +258,14 @@ pub struct BenchArgs {
     pub timeout: Duration,
 }
 
-/// `iso`.
+/// `image` and `iso`.
 #[derive(Debug, Args)]
-pub struct IsoArgs {
-    /// The image: a file distro/config/NAME.toml
-    #[arg(long, value_name = "NAME", default_value = "base")]
+pub struct MediumArgs {
+    /// The system: a file distro/config/NAME.toml
+    #[arg(long, value_name = "NAME", default_value = "minimal")]
     pub config: String,
-    /// Where to put the ISO; target/ochre-NAME.iso if not given
-    #[arg(long, value_name = "FILE")]
+    /// Where to put it; target/ochre-NAME.img or target/ochre-NAME.iso if not given
+    #[arg(value_name = "FILE")]
     pub output: Option<PathBuf>,
 }
 

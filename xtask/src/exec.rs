@@ -1,10 +1,10 @@
 //! `cargo xtask exec`: one command in a virtual machine.
 
-use crate::boot;
+use crate::boot::{self, FromMedium};
 use crate::build::libc::{self, Backend};
 use crate::cli::{ExecArgs, NativeLibrary};
 use crate::image::items::CLibrary;
-use crate::image::{archive, programs};
+use crate::image::{archive, programs, system};
 use crate::linux::{self, Guest};
 use crate::native::Native;
 use crate::progress::note;
@@ -33,6 +33,14 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
         let guest = Guest { programs: &programs, libc: libc.as_deref(), put, command: &args.command };
         let boot = linux::boot(workspace, &guest, scratch.path())?;
         (boot.into(), Symboliser::new(None, &programs))
+    } else if let Some(medium) = args.machine.root {
+        let system = system::build(workspace, &args.machine.config)?;
+        let cmdline = args.machine.cmdline(&args.command);
+        let name = &args.machine.config;
+        let from =
+            FromMedium { name, system: &system, medium, firmware: args.machine.firmware(), put, cmdline: &cmdline };
+        let boot = from.prepare(workspace, scratch.path())?;
+        (boot, Symboliser::new(Some(&system.image.kernel), &system.image.programs))
     } else {
         let image = archive::build(workspace, &args.machine.config, &args.machine.kernel())?;
         let cmdline = args.machine.cmdline(&args.command);

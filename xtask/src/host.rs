@@ -32,14 +32,16 @@ pub const KERNEL: &[Need] = &[
 /// For booting with QEMU.
 pub const QEMU: &[Need] = &[need("qemu-system-x86_64", "qemu-system-x86"), need("setpriv", "util-linux")];
 
-/// For making the ISO.
-pub const ISO: &[Need] = &[
-    need("grub-mkrescue", "grub-common"),
+/// For making any medium to boot from.
+pub const MEDIA: &[Need] = &[
+    need("grub-mkimage", "grub-common"),
     need("/usr/lib/grub/i386-pc/boot.img", "grub-pc-bin"),
     need("/usr/lib/grub/x86_64-efi/modinfo.sh", "grub-efi-amd64-bin"),
-    need("xorriso", "xorriso"),
     need("mformat", "mtools"),
 ];
+
+/// For making the ISO.
+pub const ISO: &[Need] = &[need("xorriso", "xorriso")];
 
 /// For booting under UEFI.
 pub const UEFI: &[Need] = &[need("/usr/share/OVMF/OVMF_CODE_4M.fd", "ovmf")];

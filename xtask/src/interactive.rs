@@ -1,9 +1,9 @@
 //! The commands whose machine a person works with: `run` and `gdb`.
 
-use crate::boot;
+use crate::boot::{self, FromMedium};
 use crate::cli::{GdbArgs, RunArgs};
 use crate::host;
-use crate::image::archive;
+use crate::image::{archive, system};
 use crate::process;
 use crate::progress::note;
 use crate::scratch::Scratch;
@@ -15,10 +15,22 @@ use std::process::{Command, Stdio};
 
 /// Boots the image with the serial console on the terminal. Returns QEMU's exit status.
 pub fn run(workspace: &Workspace, args: &RunArgs) -> Result<i32> {
-    let image = archive::build(workspace, &args.machine.config, &args.machine.kernel())?;
     let scratch = Scratch::new(workspace)?;
     let cmdline = args.machine.cmdline(&[]);
-    let boot = boot::prepare(&image, args.machine.iso, args.put.as_deref(), &cmdline, scratch.path())?;
+    let put = args.put.as_deref();
+    let boot = match args.machine.root {
+        Some(medium) => {
+            let name = &args.machine.config;
+            let system = system::build(workspace, name)?;
+            let firmware = args.machine.firmware();
+            FromMedium { name, system: &system, medium, firmware, put, cmdline: &cmdline }
+                .prepare(workspace, scratch.path())?
+        }
+        None => {
+            let image = archive::build(workspace, &args.machine.config, &args.machine.kernel())?;
+            boot::prepare(&image, args.machine.iso, put, &cmdline, scratch.path())?
+        }
+    };
     let machine = args.machine.machine(boot);
     host::ensure(&machine.needs())?;
     let mut qemu = machine.qemu(scratch.path())?;

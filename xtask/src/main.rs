@@ -23,9 +23,9 @@ mod workspace;
 use anyhow::{Context, Result};
 use build::kernel::Kernel;
 use clap::Parser;
-use cli::{Cli, Command, IsoArgs, SymboliseArgs};
-use image::{archive, iso};
-use scratch::Scratch;
+use cli::{Cli, Command, MediumArgs, SymboliseArgs};
+use image::archive;
+use image::media::Kind;
 use std::io::Read;
 use std::process::ExitCode;
 use symbolise::Symboliser;
@@ -49,18 +49,17 @@ fn run(command: &Command) -> Result<i32> {
         Command::Test(args) => test::test(&workspace, args),
         Command::Coverage(args) => coverage::coverage(&workspace, args),
         Command::Bench(args) => bench::bench(&workspace, args),
-        Command::Iso(args) => make_iso(&workspace, args),
+        Command::Image(args) => make_medium(&workspace, Kind::Disk, args),
+        Command::Iso(args) => make_medium(&workspace, Kind::Iso, args),
         Command::Gdb(args) => interactive::gdb(&workspace, args),
         Command::Symbolise(args) => symbolise_log(&workspace, args),
     }
 }
 
-fn make_iso(workspace: &Workspace, args: &IsoArgs) -> Result<i32> {
-    let image = archive::build(workspace, &args.config, &Kernel::Ochre)?;
-    let default = || workspace.target().join(format!("ochre-{}.iso", args.config));
+fn make_medium(workspace: &Workspace, kind: Kind, args: &MediumArgs) -> Result<i32> {
+    let default = || workspace.target().join(format!("ochre-{}.{}", args.config, kind.extension()));
     let output = args.output.clone().unwrap_or_else(default);
-    let scratch = Scratch::new(workspace)?;
-    iso::make(&image, &image.module, &vm::cmdline::line("info", None, &[]), &scratch.path().join("iso"), &output)?;
+    boot::medium(workspace, kind, &args.config, &output)?;
     println!("{}", output.display());
     Ok(0)
 }

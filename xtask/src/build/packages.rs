@@ -12,6 +12,7 @@ use crate::progress::Step;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -31,27 +32,29 @@ pub struct Fetched {
     pub sha256: String,
     /// The archive of its files (tar), below target/.
     pub files: PathBuf,
+    /// The script that dpkg would run behind unpacking it (deb-postinst(5)); empty if there is none.
+    pub postinst: PathBuf,
 }
 
 /// Fetches the packages of these names and all they depend on; sorted by name.
 pub fn fetch(workspace: &Workspace, names: &[String]) -> Result<Vec<Fetched>> {
     host::ensure(&[host::DEBS])?;
     let base = workspace.target_dir("debian/packages")?;
-    let provided_file = workspace.root().join(PROVIDED);
-    let text = std::fs::read_to_string(&provided_file).with_context(|| format!("cannot read {PROVIDED}"))?;
-    let provided: BTreeMap<String, String> = toml::from_str(&text).with_context(|| format!("in {PROVIDED}"))?;
+    let provided = provided(workspace)?;
     let key = names.join(" ");
     let list = base.join(format!("set-{:016x}.tsv", fingerprint(&key)));
     let mut stamp = Stamp::new(&list);
     stamp.text(&key);
-    stamp.file(&provided_file)?;
+    stamp.file(&workspace.root().join(PROVIDED))?;
     // Without lists, apt is asked anyway and says so.
     if Path::new(LISTS).exists() {
         stamp.file(Path::new(LISTS))?;
     }
     if stamp.is_fresh() {
         let known = parse(&std::fs::read_to_string(&list)?, &base);
-        if let Some(known) = known.filter(|known| known.iter().all(|package| package.files.exists())) {
+        if let Some(known) =
+            known.filter(|known| known.iter().all(|package| package.files.exists() && package.postinst.exists()))
+        {
             return Ok(known);
         }
     }
@@ -65,6 +68,13 @@ pub fn fetch(workspace: &Workspace, names: &[String]) -> Result<Vec<Fetched>> {
     Ok(fetched)
 }
 
+/// The packages that Ochre stands in for, each with the reason.
+pub fn provided(workspace: &Workspace) -> Result<BTreeMap<String, String>> {
+    let text =
+        std::fs::read_to_string(workspace.root().join(PROVIDED)).with_context(|| format!("cannot read {PROVIDED}"))?;
+    toml::from_str(&text).with_context(|| format!("in {PROVIDED}"))
+}
+
 /// What an image says about its packages: a line each of name, version and SHA-256, with tabs between them.
 pub fn record(packages: &[Fetched]) -> String {
     let line = |package: &Fetched| format!("{}\t{}\t{}\n", package.name, package.version, package.sha256);
@@ -76,7 +86,8 @@ fn parse(record: &str, base: &Path) -> Option<Vec<Fetched>> {
         let mut fields = line.split('\t').map(str::to_owned);
         let (name, version, sha256) = (fields.next()?, fields.next()?, fields.next()?);
         let files = files_of(base, &name, &version);
-        Some(Fetched { name, version, sha256, files })
+        let postinst = files.with_extension("postinst");
+        Some(Fetched { name, version, sha256, files, postinst })
     };
     record.lines().map(package).collect()
 }
@@ -150,7 +161,24 @@ fn package(deb: &Path, base: &Path) -> Result<Fetched> {
         }
         std::fs::rename(&partial, &files).with_context(|| format!("cannot write {}", files.display()))?;
     }
-    Ok(Fetched { name: name.to_owned(), version: version.to_owned(), sha256, files })
+    let postinst = files.with_extension("postinst");
+    if !postinst.exists() {
+        write_postinst(deb, &postinst)?;
+    }
+    Ok(Fetched { name: name.to_owned(), version: version.to_owned(), sha256, files, postinst })
+}
+
+/// Takes the script out of a .deb.
+fn write_postinst(deb: &Path, to: &Path) -> Result<()> {
+    let control = process::output(process::command("dpkg-deb").arg("--ctrl-tarfile").arg(deb))?.stdout;
+    let mut script = Vec::new();
+    for entry in tar::Archive::new(control.as_slice()).entries()? {
+        let mut entry = entry?;
+        if entry.path()?.file_name().is_some_and(|name| name == "postinst") {
+            entry.read_to_end(&mut script)?;
+        }
+    }
+    std::fs::write(to, script).with_context(|| format!("cannot write {}", to.display()))
 }
 
 #[cfg(test)]
@@ -165,6 +193,7 @@ mod tests {
             version: "1:590-2".into(),
             sha256: "ab".into(),
             files: base.join("less_1%3a590-2.tar"),
+            postinst: base.join("less_1%3a590-2.postinst"),
         };
         let all = [one];
         assert_eq!(record(&all), "less\t1:590-2\tab\n");

@@ -1,9 +1,7 @@
 //! The initial tree as one archive: the kernel's boot module.
 
-use super::config::{Content, Node};
-use super::cpio::{self, Align, Archive};
-use super::debian::Member;
-use super::items::{self, CLibrary, Item};
+use super::cpio::{self, Align, Archive, Meta};
+use super::items::{self, CLibrary, Entry, Item};
 use super::programs;
 use crate::build::kernel::Kernel;
 use crate::build::libc::Backend;
@@ -57,15 +55,16 @@ pub fn build(workspace: &Workspace, name: &str, which: &Kernel) -> Result<Image>
     Ok(Image { kernel, module, programs })
 }
 
-fn write(module: &Path, kernel: &Path, bootstrap: Option<&Path>, items: &BTreeMap<String, Item>) -> Result<()> {
+/// Writes an archive of these things.
+pub fn write(module: &Path, kernel: &Path, bootstrap: Option<&Path>, items: &BTreeMap<String, Item>) -> Result<()> {
     // A machine that is running may have the old file open, and another xtask may be doing the same.
     let new = module.with_extension(format!("new.{}", std::process::id()));
     let file = File::create(&new).with_context(|| format!("cannot write {}", new.display()))?;
     let mut archive = Archive::new(BufWriter::new(file), Align::Page);
     if let Some(bootstrap) = bootstrap {
-        bytes(&mut archive, "boot/bootstrap", 0o644, &bootstrap::flatten(bootstrap)?)?;
+        bytes(&mut archive, "boot/bootstrap", 0o644.into(), &bootstrap::flatten(bootstrap)?)?;
     }
-    bytes(&mut archive, "boot/kernel.sym", 0o644, &symbols::encode(&symbols::read(kernel)?)?)?;
+    bytes(&mut archive, "boot/kernel.sym", 0o644.into(), &symbols::encode(&symbols::read(kernel)?)?)?;
     let mut made = BTreeSet::from([String::new()]);
     let names = items::names(items);
     let mut inodes = BTreeMap::new();
@@ -73,46 +72,36 @@ fn write(module: &Path, kernel: &Path, bootstrap: Option<&Path>, items: &BTreeMa
     // Sorted, so that a folder that was asked for comes before what is in it.
     for (path, item) in items {
         parents(&mut archive, &mut made, path)?;
-        match item {
-            Item::Node(Node::Directory(mode)) => {
+        match item.entry()? {
+            Entry::Directory(meta) => {
                 if !made.contains(path) {
-                    archive.directory(path, *mode)?;
+                    archive.directory(path, meta)?;
                     made.insert(path.clone());
                 }
             }
-            Item::Debian(Member::Directory(meta)) => {
-                if !made.contains(path) {
-                    archive.directory(path, *meta)?;
-                    made.insert(path.clone());
-                }
-            }
-            Item::Node(Node::Link(target)) => archive.symlink(path, target, 0)?,
-            Item::Debian(Member::Link(meta, target)) => archive.symlink(path, target, *meta)?,
-            Item::Debian(Member::File(meta, part)) => match (names[part], inodes.get(part)) {
-                (1, _) => archive.file(path, *meta, part.len, part.open()?)?,
-                (count, Some(inode)) => archive.hard_link(path, *meta, count, *inode)?,
+            Entry::Link(meta, target) => archive.symlink(path, target, meta)?,
+            Entry::Part(meta, part) => match (names[part], inodes.get(part)) {
+                (1, _) => archive.file(path, meta, part.len, part.open()?)?,
+                (count, Some(inode)) => archive.hard_link(path, meta, count, *inode)?,
                 (count, None) => {
-                    inodes.insert(part, archive.file_with_names(path, *meta, count, part.len, part.open()?)?);
+                    inodes.insert(part, archive.file_with_names(path, meta, count, part.len, part.open()?)?);
                 }
             },
-            Item::Node(Node::File(mode, Content::Data(data))) => bytes(&mut archive, path, *mode, data.as_bytes())?,
-            Item::Node(Node::File(mode, Content::Source(file))) | Item::Built(mode, file) => {
-                host_file(&mut archive, path, *mode, file)?;
-            }
-            Item::Node(Node::File(_, Content::Debian(package, _))) => bail!("{package} was not fetched"),
+            Entry::Data(meta, data) => bytes(&mut archive, path, meta, data)?,
+            Entry::File(meta, file) => host_file(&mut archive, path, meta, file)?,
         }
     }
     archive.finish()?;
     std::fs::rename(&new, module).with_context(|| format!("cannot write {}", module.display()))
 }
 
-fn bytes<W: Write>(archive: &mut Archive<W>, path: &str, mode: u32, data: &[u8]) -> Result<()> {
-    archive.file(path, mode, u64::try_from(data.len())?, data)
+fn bytes<W: Write>(archive: &mut Archive<W>, path: &str, meta: Meta, data: &[u8]) -> Result<()> {
+    archive.file(path, meta, u64::try_from(data.len())?, data)
 }
 
-fn host_file<W: Write>(archive: &mut Archive<W>, path: &str, mode: u32, file: &Path) -> Result<()> {
+fn host_file<W: Write>(archive: &mut Archive<W>, path: &str, meta: Meta, file: &Path) -> Result<()> {
     let open = File::open(file).with_context(|| format!("cannot read {}", file.display()))?;
-    archive.file(path, mode, open.metadata()?.len(), open)
+    archive.file(path, meta, open.metadata()?.len(), open)
 }
 
 /// Adds the folders above `path` that are not in `made`.
@@ -166,7 +155,7 @@ fn put_as<W: Write>(archive: &mut Archive<W>, from: &Path, to: &str) -> Result<(
         }
         Ok(())
     } else if meta.is_file() && to != "mnt/put" {
-        host_file(archive, to, mode, from)
+        host_file(archive, to, mode.into(), from)
     } else {
         bail!("{} is neither a file nor a folder nor a link", from.display())
     }

@@ -1,9 +1,17 @@
 //! What an image holds: distro/config/NAME.toml.
 
+mod file;
+#[cfg(test)]
+mod tests;
+
+use super::cpio::Meta;
 use anyhow::{Context, Result, bail};
+use file::File;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+pub use file::{Alternative, Group, User};
 
 /// How many links a path may lead through (path_resolution(7)).
 const MAX_LINKS: usize = 40;
@@ -19,6 +27,18 @@ pub struct Config {
     pub debian: Vec<String>,
     /// Paths in Debian's packages that are left out, with all below them.
     pub exclude: Vec<String>,
+    /// Choices between packages, by the link's path (update-alternatives(1)); beside those that the packages themselves ask for.
+    pub alternatives: BTreeMap<String, Alternative>,
+    /// The workspace's packages whose programs are in the boot module of a system with a root file system.
+    pub initfs_packages: BTreeSet<String>,
+    /// Paths that are there as well, with all below them.
+    pub initfs_paths: BTreeSet<String>,
+    /// How much room is left in the root file system, in bytes, if there is one.
+    pub root_free: Option<u64>,
+    /// Groups by name.
+    pub groups: BTreeMap<String, Group>,
+    /// Users by name.
+    pub users: BTreeMap<String, User>,
     /// Everything else by its path in the image. What an including file says replaces what an included one said.
     pub nodes: BTreeMap<String, Node>,
     /// The config files that this came from.
@@ -39,12 +59,12 @@ pub enum Install {
 /// A thing in the image that is not one of our programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
-    /// A folder, with its permission bits.
-    Directory(u32),
+    /// A folder, with its permission bits and owner.
+    Directory(Meta),
     /// A symbolic link, with what it points to.
     Link(String),
-    /// A file, with its permission bits.
-    File(u32, Content),
+    /// A file, with its permission bits and owner.
+    File(Meta, Content),
 }
 
 /// What is in a file.
@@ -56,58 +76,8 @@ pub enum Content {
     Source(PathBuf),
     /// What the file of this path is in this Debian package.
     Debian(String, String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    include: Vec<String>,
-    #[serde(default)]
-    packages: BTreeMap<String, Install>,
-    #[serde(default)]
-    debug: Vec<String>,
-    #[serde(default)]
-    debian: DebianSection,
-    #[serde(default)]
-    dirs: Vec<DirEntry>,
-    #[serde(default)]
-    files: Vec<FileEntry>,
-    #[serde(default)]
-    links: Vec<LinkEntry>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DebianSection {
-    #[serde(default)]
-    packages: Vec<String>,
-    #[serde(default)]
-    exclude: Vec<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DirEntry {
-    path: String,
-    mode: Option<u32>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileEntry {
-    path: String,
-    mode: Option<u32>,
-    data: Option<String>,
-    source: Option<PathBuf>,
-    debian: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct LinkEntry {
-    path: String,
-    target: String,
+    /// What the image's file of this path is.
+    Copy(String),
 }
 
 impl Config {
@@ -164,23 +134,71 @@ impl Config {
         for path in file.debian.exclude {
             self.exclude.push(relative(&path)?);
         }
+        self.initfs_packages.extend(file.initfs.packages);
+        for path in file.initfs.files {
+            self.initfs_paths.insert(relative(&path)?);
+        }
+        if let Some(root) = file.root {
+            self.root_free = Some(size(&root.free)?);
+        }
+        for (path, alternative) in file.alternatives {
+            self.alternatives.insert(relative(&path)?, alternative);
+        }
+        for group in file.groups {
+            group.check()?;
+            self.groups.insert(group.name.clone(), group);
+        }
+        for user in file.users {
+            user.check()?;
+            self.users.insert(user.name.clone(), user);
+        }
+        let mut told = BTreeSet::new();
+        let mut nodes = Vec::new();
         for entry in file.dirs {
-            self.nodes.insert(relative(&entry.path)?, Node::Directory(entry.mode.unwrap_or(0o755)));
+            nodes.push((entry.path, Node::Directory(entry.mode.unwrap_or(0o755).into())));
         }
         for entry in file.links {
-            self.nodes.insert(relative(&entry.path)?, Node::Link(entry.target));
+            nodes.push((entry.path, Node::Link(entry.target)));
         }
         for entry in file.files {
-            let content = match (entry.data, entry.source, entry.debian) {
-                (Some(data), None, None) => Content::Data(data),
-                (None, Some(source), None) => Content::Source(dir.join(source)),
-                (None, None, Some(package)) => Content::Debian(package, relative(&entry.path)?),
-                _ => bail!("the file {} needs exactly one of `data`, `source` and `debian`", entry.path),
+            let path = relative(&entry.path)?;
+            let content = match (entry.data, entry.source, entry.debian, entry.copy) {
+                (Some(data), None, None, None) => Content::Data(data),
+                (None, Some(source), None, None) => Content::Source(dir.join(source)),
+                (None, None, Some(package), None) => Content::Debian(package, path),
+                (None, None, None, Some(from)) => Content::Copy(relative(&from)?),
+                _ => bail!("the file {} needs exactly one of `data`, `source`, `debian` and `copy`", entry.path),
             };
-            self.nodes.insert(relative(&entry.path)?, Node::File(entry.mode.unwrap_or(0o644), content));
+            nodes.push((entry.path, Node::File(entry.mode.unwrap_or(0o644).into(), content)));
+        }
+        for (path, node) in nodes {
+            // A file that wants to say something else than one that it includes may; but not two things of its own.
+            if !told.insert(path.clone()) {
+                bail!("there are two things for the path {path}");
+            }
+            if let Node::Directory(meta) | Node::File(meta, _) = &node
+                && meta.mode > 0o7777
+            {
+                bail!("the mode {:#o} of {path} has more than permission bits", meta.mode);
+            }
+            self.nodes.insert(relative(&path)?, node);
         }
         Ok(())
     }
+}
+
+/// Reads a size: a number of bytes, or one of KiB, MiB or GiB with `K`, `M` or `G` behind it.
+fn size(text: &str) -> Result<u64> {
+    let (digits, shift) = match text.split_at_checked(text.len().saturating_sub(1)) {
+        Some((digits, "K")) => (digits, 10),
+        Some((digits, "M")) => (digits, 20),
+        Some((digits, "G")) => (digits, 30),
+        _ => (text, 0),
+    };
+    let number: Option<u64> = digits.parse().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .with_context(|| format!("`{text}` is not a size, such as 256M"))
 }
 
 /// The path without its leading slash, as archives hold it.
@@ -192,81 +210,4 @@ pub fn relative(path: &str) -> Result<String> {
         bail!("`{path}` has an empty part, `.` or `..` in it");
     }
     Ok(rest.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Dir(PathBuf);
-
-    impl Dir {
-        fn new(name: &str, files: &[(&str, &str)]) -> Dir {
-            let dir = std::env::temp_dir().join(format!("xtask-config-{name}-{}", std::process::id()));
-            std::fs::create_dir_all(&dir).unwrap();
-            for (name, text) in files {
-                std::fs::write(dir.join(name), text).unwrap();
-            }
-            Dir(dir)
-        }
-
-        fn error(&self) -> String {
-            format!("{:#}", Config::load(&self.0, "main").unwrap_err())
-        }
-    }
-
-    impl Drop for Dir {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    #[test]
-    fn including_file_wins() {
-        let base = "[packages]\ninit = '/sbin/init'\n[[files]]\npath = '/etc/x'\ndata = 'base'\n";
-        let main = "include = ['base']\n[packages]\ntool = { a = '/bin/a', b = '/bin/b' }\n\
-                    [[files]]\npath = '/etc/x'\ndata = 'main'\nmode = 0o600\n[[links]]\npath = '/x'\ntarget = 'etc/x'\n";
-        let dir = Dir::new("include", &[("base.toml", base), ("main.toml", main)]);
-        let config = Config::load(&dir.0, "main").unwrap();
-        assert_eq!(config.packages.len(), 2);
-        assert_eq!(config.packages["init"], Install::One("/sbin/init".into()));
-        assert_eq!(config.nodes["etc/x"], Node::File(0o600, Content::Data("main".into())));
-        assert_eq!(config.nodes["x"], Node::Link("etc/x".into()));
-    }
-
-    #[test]
-    fn paths_go_where_links_lead() {
-        let main = "[debian]\npackages = ['less']\nexclude = ['/usr/share/doc']\n[[links]]\npath = '/bin'\ntarget = 'usr/bin'\n\
-                    [[links]]\npath = '/a/b'\ntarget = 'c'\n[[links]]\npath = '/a/c/d'\ntarget = '/e'\n\
-                    [[links]]\npath = '/round'\ntarget = 'round'\n";
-        let dir = Dir::new("place", &[("main.toml", main)]);
-        let config = Config::load(&dir.0, "main").unwrap();
-        assert_eq!((config.debian, config.exclude), (vec!["less".to_owned()], vec!["usr/share/doc".to_owned()]));
-        let config = Config::load(&dir.0, "main").unwrap();
-        let places = ["bin/sh", "bin", "binary/x", "a/b/x", "a/b/d/x", "round/x"].map(|path| config.place(path));
-        assert_eq!(places, ["usr/bin/sh", "bin", "binary/x", "a/c/x", "e/x", "round/x"]);
-    }
-
-    #[test]
-    fn unknown_key_is_an_error_that_names_file_and_key() {
-        let dir = Dir::new("unknown", &[("main.toml", "[[files]]\npath = '/a'\ndata = ''\nowner = 'me'\n")]);
-        let error = dir.error();
-        assert!(error.contains("main.toml") && error.contains("`owner`"), "{error}");
-    }
-
-    #[test]
-    fn bad_contents_are_errors() {
-        for text in [
-            "[[files]]\npath = '/a'\n",
-            "[[files]]\npath = '/a'\ndata = ''\nsource = 'b'\n",
-            "[[dirs]]\npath = 'a'\n",
-            "[[dirs]]\npath = '/a/../b'\n",
-            "[packages]\ninit = 1\n",
-            "include = ['main']\n",
-            "include = ['absent']\n",
-        ] {
-            let dir = Dir::new("bad", &[("main.toml", text)]);
-            assert!(dir.error().contains(".toml"), "{text}");
-        }
-    }
 }

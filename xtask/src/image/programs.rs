@@ -4,7 +4,7 @@ use super::config::{Config, Install, relative};
 use crate::build::{strip, userland};
 use crate::workspace::{Package, Workspace};
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// A program that was built.
@@ -46,6 +46,18 @@ pub fn build(workspace: &Workspace, config: &Config) -> Result<BTreeMap<String, 
     }
     userland::build(workspace, &config.packages.keys().map(String::as_str).collect::<Vec<_>>())?;
     Ok(programs)
+}
+
+/// The paths in the image of all programs of these packages.
+pub fn paths(workspace: &Workspace, config: &Config, packages: &BTreeSet<String>) -> Result<Vec<String>> {
+    let mut paths = Vec::new();
+    for name in packages {
+        let install = config.packages.get(name).with_context(|| format!("[packages] does not have `{name}`"))?;
+        for (_, path) in places(workspace.require(name)?, install).with_context(|| format!("package `{name}`"))? {
+            paths.push(relative(&path)?);
+        }
+    }
+    Ok(paths)
 }
 
 /// Builds only the programs of the config `name`. Returns the image's copy of each by its absolute path there.

@@ -1,8 +1,6 @@
 //! An image as a folder of this host, for running its programs natively.
 
-use super::config::{Content, Node};
-use super::debian::Member;
-use super::items::{self, CLibrary, Item};
+use super::items::{self, CLibrary, Entry, Item};
 use super::programs;
 use crate::build::libc::Backend;
 use crate::build::stamp::Stamp;
@@ -63,31 +61,26 @@ fn one(to: &Path, item: &Item, is_new: impl FnOnce(&super::debian::Part) -> std:
         std::fs::create_dir_all(parent)?;
     }
     let chmod = |mode: u32| std::fs::set_permissions(to, Permissions::from_mode(mode));
-    match item {
-        Item::Node(Node::Directory(mode)) => {
-            std::fs::create_dir_all(to)?;
-            chmod(*mode)?;
-        }
-        Item::Debian(Member::Directory(meta)) => {
+    match item.entry()? {
+        Entry::Directory(meta) => {
             std::fs::create_dir_all(to)?;
             chmod(meta.mode)?;
         }
-        Item::Node(Node::Link(target)) | Item::Debian(Member::Link(_, target)) => symlink(target, to)?,
-        Item::Node(Node::File(mode, Content::Data(data))) => {
+        Entry::Link(_, target) => symlink(target, to)?,
+        Entry::Data(meta, data) => {
             std::fs::write(to, data)?;
-            chmod(*mode)?;
+            chmod(meta.mode)?;
         }
-        Item::Node(Node::File(mode, Content::Source(file))) | Item::Built(mode, file) => {
+        Entry::File(meta, file) => {
             std::fs::copy(file, to)?;
-            chmod(*mode)?;
+            chmod(meta.mode)?;
         }
-        Item::Debian(Member::File(meta, part)) => {
+        Entry::Part(meta, part) => {
             if is_new(part)? {
                 std::io::copy(&mut part.open()?, &mut File::create(to)?)?;
                 chmod(meta.mode)?;
             }
         }
-        Item::Node(Node::File(_, Content::Debian(package, _))) => bail!("{package} was not fetched"),
     }
     Ok(())
 }

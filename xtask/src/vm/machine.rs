@@ -184,8 +184,12 @@ fn attach(command: &mut Command, n: usize, disk: &Disk) -> Result<()> {
 
 /// An option of QEMU's that ends in a file name: commas in it are doubled.
 pub fn option(prefix: &str, path: &Path) -> Result<String> {
-    let path = path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
-    Ok(format!("{prefix}{}", path.replace(',', ",,")))
+    Ok(format!("{prefix}{}", text(path)?.replace(',', ",,")))
+}
+
+/// A path for a command line that is put together from text.
+pub fn text(path: &Path) -> Result<&str> {
+    path.to_str().with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
 /// Whether KVM can run a guest. The device alone does not show that: a container may have it on a machine without

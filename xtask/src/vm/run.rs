@@ -7,7 +7,7 @@ use super::monitor;
 use super::outcome::Outcome;
 use super::skip::SkipUntil;
 use crate::host;
-use crate::image::iso::FIRMWARE_ENDS;
+use crate::image::media::FIRMWARE_ENDS;
 use crate::process;
 use anyhow::{Context, Result};
 use std::io::{Read, Write};
