@@ -46,15 +46,14 @@ fn add_home(home: &str, user: &User, items: &mut BTreeMap<String, Item>) {
     let skeleton: Vec<(String, Item)> = items
         .range(SKELETON.to_owned()..)
         .take_while(|(path, _)| path.starts_with(SKELETON))
-        .map(|(path, item)| (format!("{home}/{}", &path[SKELETON.len()..]), item.clone()))
+        .map(|(path, item)| {
+            let path = format!("{home}/{}", &path[SKELETON.len()..]);
+            let copy = item.copied(&path, own(item.meta().map_or(0o777, |meta| meta.mode)));
+            (path, copy)
+        })
         .collect();
     items.insert(home.to_owned(), Item::Node(Node::Directory(own(0o700))));
-    for (path, mut item) in skeleton {
-        if let Some(meta) = item.meta_mut() {
-            *meta = Meta { mtime: meta.mtime, ..own(meta.mode) };
-        }
-        items.insert(path, item);
-    }
+    items.extend(skeleton);
 }
 
 /// Users and groups that fit together.

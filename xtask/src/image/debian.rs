@@ -35,6 +35,8 @@ pub struct Part {
     pub offset: u64,
     /// How long it is.
     pub len: u64,
+    /// The path of a copy of the file that this is, which has bytes of its own; empty for the package's own file.
+    pub copy: String,
 }
 
 impl Part {
@@ -90,7 +92,12 @@ fn add(file: &Path, config: &Config, members: &mut BTreeMap<String, Member>) -> 
             EntryType::Directory => Member::Directory(meta),
             EntryType::Symlink => Member::Link(meta, String::from_utf8(target()?.into_owned())?),
             EntryType::Regular | EntryType::Continuous => {
-                let part = Part { file: file.to_owned(), offset: entry.raw_file_position(), len: entry.size() };
+                let part = Part {
+                    file: file.to_owned(),
+                    offset: entry.raw_file_position(),
+                    len: entry.size(),
+                    copy: String::new(),
+                };
                 parts.insert(name.clone(), (meta, part.clone()));
                 Member::File(meta, part)
             }

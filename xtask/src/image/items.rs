@@ -81,7 +81,19 @@ impl Item {
         self.clone().meta_mut().copied()
     }
 
-    /// The same, to be changed.
+    /// A file with the same content and time at another path, with another mode and owner.
+    pub fn copied(&self, path: &str, meta: Meta) -> Item {
+        let mut copy = self.clone();
+        if let Some(own) = copy.meta_mut() {
+            *own = Meta { mtime: own.mtime, ..meta };
+        }
+        if let Item::Debian(Member::File(_, part)) = &mut copy {
+            path.clone_into(&mut part.copy);
+        }
+        copy
+    }
+
+    /// Its permission bits, owner and time, to be changed.
     pub fn meta_mut(&mut self) -> Option<&mut Meta> {
         match self {
             Item::Node(Node::Directory(meta) | Node::File(meta, _)) | Item::Built(meta, _) => Some(meta),
@@ -144,14 +156,10 @@ pub fn collect(
                 Item::Built(*mode, file)
             }
             Node::File(meta, Content::Copy(from)) => {
-                let mut item = items
-                    .get(&config.place(from))
-                    .cloned()
+                let original = items.get(&config.place(from));
+                let original = original
                     .with_context(|| format!("/{path} is to be a copy of /{from}, which the image does not have"))?;
-                if let Some(own) = item.meta_mut() {
-                    *own = Meta { mtime: own.mtime, ..*meta };
-                }
-                item
+                original.copied(path, *meta)
             }
             node => Item::Node(node.clone()),
         };

@@ -1,5 +1,6 @@
 //! An image as a folder of this host, for running its programs natively.
 
+use super::cpio::Meta;
 use super::items::{self, CLibrary, Entry, Item};
 use super::programs;
 use crate::build::libc::Backend;
@@ -60,25 +61,32 @@ fn one(to: &Path, item: &Item, is_new: impl FnOnce(&super::debian::Part) -> std:
     if let Some(parent) = to.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    let chmod = |mode: u32| std::fs::set_permissions(to, Permissions::from_mode(mode));
+    // Only root can give files away; then only programs that look at owners see a difference. A new owner takes the bits for set-user-ID.
+    let own = |meta: Meta| {
+        match std::os::unix::fs::lchown(to, Some(meta.uid), Some(meta.gid)) {
+            Err(error) if error.kind() != std::io::ErrorKind::PermissionDenied => return Err(error),
+            _ => {}
+        }
+        std::fs::set_permissions(to, Permissions::from_mode(meta.mode))
+    };
     match item.entry()? {
         Entry::Directory(meta) => {
             std::fs::create_dir_all(to)?;
-            chmod(meta.mode)?;
+            own(meta)?;
         }
         Entry::Link(_, target) => symlink(target, to)?,
         Entry::Data(meta, data) => {
             std::fs::write(to, data)?;
-            chmod(meta.mode)?;
+            own(meta)?;
         }
         Entry::File(meta, file) => {
             std::fs::copy(file, to)?;
-            chmod(meta.mode)?;
+            own(meta)?;
         }
         Entry::Part(meta, part) => {
             if is_new(part)? {
                 std::io::copy(&mut part.open()?, &mut File::create(to)?)?;
-                chmod(meta.mode)?;
+                own(meta)?;
             }
         }
     }
