@@ -7,6 +7,8 @@ mod disk;
 mod fat;
 mod grub;
 mod iso;
+#[cfg(test)]
+mod whole;
 
 use anyhow::{Context, Result};
 use gpt::partition_types::{OperatingSystem, Type};
