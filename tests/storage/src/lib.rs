@@ -6,7 +6,7 @@ use ochre_block::protocol::{SECTOR, Transfer};
 use ochre_rt::mapping::Mapping;
 
 /// The disk that the tests have.
-pub const DISK: &str = "/scheme/disk.virtio-0";
+pub const DISK: &str = "/scheme/disk.virtio-0/0";
 /// Bytes of each worker's memory: what it writes, and behind that what it reads.
 pub const SHARE: usize = 2 * HALF;
 const HALF: usize = 64 << 10;

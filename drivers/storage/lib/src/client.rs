@@ -1,10 +1,11 @@
 //! A client that outlives the driver.
 
-use crate::protocol::{ATTACH, INFO, Info, TRANSFER, Transfer};
+use crate::partition::Partition;
+use crate::protocol::{ATTACH, DISCARD, INFO, Info, TRANSFER, Transfer};
 use ochre_rt::call::Call;
 use ochre_rt::{OwnedFd, syscall};
 use ochre_scheme::abi::call::OP_SYNC;
-use ochre_scheme::abi::file::O_RDWR;
+use ochre_scheme::abi::file::{O_EXCL, O_RDONLY, O_RDWR};
 use ochre_scheme::abi::memory::OBJECT_CLOEXEC;
 use ochre_scheme::{Client, Errno, Result};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,8 @@ const TRIES: usize = 8;
 /// what was written since the last one, so that a flush over a driver's death is EIO.
 pub struct Disk {
     path: String,
+    /// O_EXCL, or nothing.
+    flags: u32,
     object: OwnedFd,
     len: u64,
     session: Mutex<Arc<Session>>,
@@ -31,11 +34,20 @@ struct Session {
 }
 
 impl Disk {
-    /// Opens `/scheme/NAME`, with `len` bytes (whole pages) of memory for transfers.
+    /// Opens `/scheme/disk.NAME/0`, or a partition, with `len` bytes (whole pages) of memory for transfers; read-only where there is no writing.
     pub fn open(path: &str, len: u64) -> Result<Disk> {
+        Self::open_with(path, len, 0)
+    }
+
+    /// The same, for this client alone: as mount(2) does, and with EBUSY for everyone else who asks for that.
+    pub fn open_exclusive(path: &str, len: u64) -> Result<Disk> {
+        Self::open_with(path, len, O_EXCL)
+    }
+
+    fn open_with(path: &str, len: u64, flags: u32) -> Result<Disk> {
         let object = OwnedFd::new(syscall::object_create(len, OBJECT_CLOEXEC)?);
-        let session = Mutex::new(Arc::new(Session::open(path, object.get(), len)?));
-        Ok(Disk { path: path.to_owned(), object, len, session })
+        let session = Mutex::new(Arc::new(Session::open(path, flags, object.get(), len)?));
+        Ok(Disk { path: path.to_owned(), flags, object, len, session })
     }
 
     /// The memory: what a mapping of it shows is what transfers move.
@@ -54,6 +66,11 @@ impl Disk {
             let what = Transfer { object: session.object, ..what };
             Call::new(TRANSFER, [0; 3]).input(what.as_bytes()).send(session.handle.fd()).map(|_| ())
         })
+    }
+
+    /// Bytes from `at` on need not be kept. Errors of [`DISCARD`].
+    pub fn discard(&self, at: u64, len: u64) -> Result<()> {
+        self.retry(|session| session.handle.value(DISCARD, [at, len, 0]).map(|_| ()))
     }
 
     /// What was written before is on the medium afterwards.
@@ -80,7 +97,7 @@ impl Disk {
             let mut current = self.session.lock().unwrap_or_else(PoisonError::into_inner);
             // Another thread may have opened it again already.
             if Arc::ptr_eq(&current, &session) {
-                *current = Arc::new(Session::open(&self.path, self.object.get(), self.len)?);
+                *current = Arc::new(Session::open(&self.path, self.flags, self.object.get(), self.len)?);
             }
         }
         Err(last)
@@ -88,10 +105,20 @@ impl Disk {
 }
 
 impl Session {
-    fn open(path: &str, object: i32, len: u64) -> Result<Session> {
-        let handle = Client::open(path, O_RDWR)?;
+    fn open(path: &str, flags: u32, object: i32, len: u64) -> Result<Session> {
+        let handle = match Client::open(path, O_RDWR | flags) {
+            Err(Errno::EROFS) => Client::open(path, O_RDONLY | flags)?,
+            other => other?,
+        };
         let fds = [object];
         let object = Call::new(ATTACH, [len, 0, 0]).fds(&fds).send(handle.fd())? as u64;
         Ok(Session { handle, object })
     }
+}
+
+/// The partitions of all disks of a scheme, such as `disk.virtio-0`.
+pub fn partitions(scheme: &str) -> Result<Vec<Partition>> {
+    let text = std::fs::read_to_string(format!("/scheme/{scheme}/partitions"));
+    let text = text.map_err(|error| Errno(error.raw_os_error().unwrap_or(Errno::EIO.0)))?;
+    Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }

@@ -1,421 +1,257 @@
-//! Requests under way.
+//! The device's commands.
 
 use crate::queue::{BYTES, DEVICE_RING, DRIVER_RING, Part, Queue};
 use crate::transport::{Transport, VERSION_1};
-use ochre_block::protocol::{Info, SECTOR, Transfer};
+use ochre_block::server::{Drive, Family, Kind, Limits, Work, text};
 use ochre_pci::{Device, Dma};
-use ochre_rt::mapping::Mapping;
-use ochre_scheme::{Answer, Errno, Op, Request, Result};
-use std::collections::{HashMap, VecDeque};
+use ochre_scheme::{Errno, Result};
+use std::collections::HashMap;
 
-/// Features: read-only, flush (VIRTIO 1.2, 5.2.3).
-const READ_ONLY: u64 = 1 << 5;
-const FLUSH: u64 = 1 << 9;
-
-/// What a request's header says (5.2.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Read = 0,
-    Write = 1,
-    Flush = 4,
-    Id = 8,
+/// Features (VIRTIO 1.2, 5.2.3).
+mod feature {
+    pub const SEG_MAX: u64 = 1 << 2;
+    pub const READ_ONLY: u64 = 1 << 5;
+    pub const BLK_SIZE: u64 = 1 << 6;
+    pub const FLUSH: u64 = 1 << 9;
+    pub const TOPOLOGY: u64 = 1 << 10;
+    pub const DISCARD: u64 = 1 << 13;
+    pub const WRITE_ZEROES: u64 = 1 << 14;
+    pub const ALL: u64 = SEG_MAX | READ_ONLY | BLK_SIZE | FLUSH | TOPOLOGY | DISCARD | WRITE_ZEROES;
 }
 
-/// Bounce buffers for read(2) and write(2).
-const BUFFERS: usize = 16;
-const BUFFER: usize = 64 << 10;
-/// Headers: 16 bytes, and the status at 16.
-const HEADERS: usize = 128;
-const HEADER: usize = 32;
-const PAGE: u64 = 4096;
-
-/// An object that a client attached.
-pub struct Object {
-    /// Physical addresses of its pages.
-    pub pages: Vec<u64>,
-    /// The handle it belongs to.
-    pub owner: u64,
-    /// Transfers under way.
-    busy: usize,
-    /// To be released when these are over.
-    gone: bool,
+/// Fields of the device's own structure (5.2.4).
+mod field {
+    pub const CAPACITY: usize = 0;
+    pub const SEG_MAX: usize = 12;
+    pub const BLK_SIZE: usize = 20;
+    /// Its lowest byte: the exponent of physical over logical sectors.
+    pub const TOPOLOGY: usize = 24;
+    pub const DISCARD_SECTORS: usize = 36;
+    pub const ZERO_SECTORS: usize = 48;
+    /// Its lowest byte: zeroing may give room back.
+    pub const ZERO_UNMAPS: usize = 56;
 }
 
-/// Who waits for what.
-enum Job {
-    /// read(2) or write(2), in pieces: bytes moved so far, of how many.
-    Copy { request: Request, position: u64, done: usize, len: usize, write: bool },
-    /// A transfer of an attached object's memory.
-    Direct { request: Request, transfer: Transfer },
-    /// fsync(2).
-    Flush { request: Request },
-}
+/// Kinds of requests (5.2.6).
+const IN: u32 = 0;
+const OUT: u32 = 1;
+const FLUSH: u32 = 4;
+const GET_ID: u32 = 8;
+const DISCARD: u32 = 11;
+const WRITE_ZEROES: u32 = 13;
+/// A flag of zeroing: room may be given back.
+const UNMAP: u32 = 1;
 
-struct Pending {
-    job: Job,
-    header: usize,
-    buffer: Option<usize>,
-    piece: usize,
-    sector: u64,
-}
+/// Requests at once.
+const DEPTH: usize = 128;
+/// For each: its header (16 bytes), the range of a discard or zeroing (16), the status (1).
+const HEADER: usize = 64;
+const RANGE: usize = 16;
+const STATUS: usize = 32;
+/// Bytes of one read or write at the most; few devices have room for so many segments.
+const TRANSFER: u64 = 1 << 20;
 
-/// The device with everything under way.
+/// The device.
 pub struct Disk {
-    name: String,
-    device: Device,
     transport: Transport,
     queue: Queue,
     rings: Dma,
     headers: Dma,
-    buffers: Dma,
-    free_headers: Vec<usize>,
-    free_buffers: Vec<usize>,
-    pending: HashMap<u16, Pending>,
-    waiting: VecDeque<Job>,
-    /// By number.
-    pub objects: HashMap<u64, Object>,
-    next_object: u64,
-    info: Info,
-    flushes: bool,
+    /// Tags by what the queue calls their requests.
+    tags: HashMap<u16, usize>,
+    features: u64,
+    /// Changes are told on the second vector.
+    told: bool,
+    number: u32,
+    capacity: u64,
+    id: String,
 }
 
 impl Disk {
-    /// Sets the device up.
-    pub fn start(device: Device, name: &str) -> Result<Disk> {
-        let transport = Transport::new(&device)?;
-        let features = transport.negotiate(VERSION_1 | READ_ONLY | FLUSH)?;
-        let size = transport.queue_size()?.min(crate::queue::SIZE_MAX);
-        // Header, status, and a page each of the longest transfer, which may begin inside a page.
-        if size < 64 {
-            return Err(Errno::ENODEV);
-        }
-        let (rings, headers) = (device.dma(BYTES)?, device.dma(HEADERS * HEADER)?);
-        let buffers = device.dma(BUFFERS * BUFFER)?;
-        let at = rings.address;
-        transport.start(size, [at, at + DRIVER_RING as u64, at + DEVICE_RING as u64])?;
-        let sectors = u64::from(transport.config32(0)?) | u64::from(transport.config32(4)?) << 32;
-        let info = Info {
-            sectors: sectors.min(i64::MAX as u64 / SECTOR),
-            read_only: u32::from(features & READ_ONLY != 0),
-            depth: HEADERS as u32,
-            id: [0; 24],
-        };
+    /// Sets the device up. `number`: which of its kind; `told`: there is an interrupt for changes on vector 1.
+    pub fn start(device: &Device, number: u32, told: bool) -> Result<Disk> {
+        let transport = Transport::new(device)?;
+        let (rings, headers) = (device.dma(BYTES)?, device.dma(DEPTH * HEADER)?);
         let mut disk = Disk {
-            name: name.to_owned(),
-            device,
             transport,
-            queue: Queue::new(size),
+            queue: Queue::new(0),
             rings,
             headers,
-            buffers,
-            free_headers: (0..HEADERS).collect(),
-            free_buffers: (0..BUFFERS).collect(),
-            pending: HashMap::new(),
-            waiting: VecDeque::new(),
-            objects: HashMap::new(),
-            next_object: 0,
-            info,
-            flushes: features & FLUSH != 0,
+            tags: HashMap::new(),
+            features: 0,
+            told,
+            number,
+            capacity: 0,
+            id: String::new(),
         };
+        disk.begin()?;
         disk.ask_id()?;
         Ok(disk)
     }
 
-    /// What the disk is.
-    pub fn info(&self) -> Info {
-        self.info
+    /// From a reset device to one that works.
+    fn begin(&mut self) -> Result<()> {
+        self.features = self.transport.negotiate(VERSION_1 | feature::ALL)?;
+        let size = self.transport.queue_size()?.min(crate::queue::SIZE_MAX);
+        // Header, status, and a page each of a bounce buffer.
+        if size < 32 {
+            return Err(Errno::ENODEV);
+        }
+        self.rings.memory.copy_in(0, &[0; BYTES])?;
+        self.queue = Queue::new(size);
+        self.tags.clear();
+        let at = self.rings.address;
+        self.transport.start(size, [at, at + DRIVER_RING as u64, at + DEVICE_RING as u64], self.told)?;
+        self.capacity = self.ask_capacity()?;
+        Ok(())
     }
 
-    /// Bytes.
-    pub fn size(&self) -> u64 {
-        self.info.sectors * SECTOR
+    fn ask_capacity(&self) -> Result<u64> {
+        // The two halves are of one value only if it did not change meanwhile (4.1.3.1).
+        loop {
+            let before = self.transport.generation()?;
+            let low = self.transport.config32(field::CAPACITY)?;
+            let high = self.transport.config32(field::CAPACITY + 4)?;
+            if self.transport.generation()? == before {
+                return Ok(u64::from(low) | u64::from(high) << 32);
+            }
+        }
+    }
+
+    fn has(&self, feature: u64) -> bool {
+        self.features & feature != 0
+    }
+
+    fn config_if(&self, feature: u64, field: usize) -> Option<u32> {
+        self.has(feature).then(|| self.transport.config32(field).ok()).flatten()
     }
 
     /// The device's own name, asked for before there are interrupts to wait for. A device that does not know it has none.
     fn ask_id(&mut self) -> Result<()> {
-        let part = Part { address: self.buffers.address, len: 20, written: true };
-        let head = self.submit(Kind::Id, 0, 0, &[part])?;
+        // The answer goes where the second tag's header will be.
+        let part = Part { address: self.headers.address + HEADER as u64, len: 20, written: true };
+        let head = self.send(0, GET_ID, 0, &[part])?.ok_or(Errno::EIO)?;
         loop {
             if let Some(done) = self.queue.done(&self.rings.memory)? {
-                if done == head && self.headers.memory.read8(16)? == 0 {
-                    self.buffers.memory.copy_out(0, &mut self.info.id[..20])?;
+                if done == head && self.headers.memory.read8(STATUS)? == 0 {
+                    let mut id = [0; 20];
+                    self.headers.memory.copy_out(HEADER, &mut id)?;
+                    self.id = text(&id);
                 }
+                self.tags.clear();
                 return Ok(());
             }
             std::thread::yield_now();
         }
     }
 
-    /// Gives the device a request with the header of this number. The caller made sure that there is room.
-    fn submit(&mut self, kind: Kind, header: usize, sector: u64, data: &[Part]) -> Result<u16> {
-        let at = header * HEADER;
+    /// Puts a request with a tag's header into the ring. `None`: there is no room now.
+    fn send(&mut self, tag: usize, kind: u32, sector: u64, data: &[Part]) -> Result<Option<u16>> {
+        let at = tag * HEADER;
         let memory = &self.headers.memory;
-        memory.write32(at, kind as u32)?;
+        memory.write32(at, kind)?;
         memory.write32(at + 4, 0)?;
         memory.write64(at + 8, sector)?;
-        memory.write8(at + 16, 0xff)?;
+        memory.write8(at + STATUS, 0xff)?;
         let address = self.headers.address + at as u64;
-        let mut parts = vec![Part { address, len: 16, written: false }];
+        let mut parts = Vec::with_capacity(data.len() + 2);
+        parts.push(Part { address, len: 16, written: false });
         parts.extend_from_slice(data);
-        parts.push(Part { address: address + 16, len: 1, written: true });
-        let head = self.queue.add(&self.rings.memory, &parts)?.ok_or(Errno::EAGAIN)?;
+        parts.push(Part { address: address + STATUS as u64, len: 1, written: true });
+        let Some(head) = self.queue.add(&self.rings.memory, &parts)? else { return Ok(None) };
+        self.tags.insert(head, tag);
         if self.queue.wants_notice(&self.rings.memory)? {
             self.transport.notify()?;
         }
-        Ok(head)
-    }
-
-    /// A client's read or write: answered when all of it is done.
-    pub fn copy(&mut self, request: &mut Request, position: u64, len: usize, write: bool) -> Result<Answer> {
-        let left = self.size().saturating_sub(position);
-        if write {
-            if self.info.read_only != 0 {
-                return Err(Errno::EROFS);
-            }
-            if len > 0 && left == 0 {
-                return Err(Errno::ENOSPC);
-            }
-            if !position.is_multiple_of(SECTOR) || !(len as u64).is_multiple_of(SECTOR) {
-                return Err(Errno::EINVAL);
-            }
-        }
-        let len = len.min(usize::try_from(left).unwrap_or(usize::MAX));
-        if len == 0 {
-            return Ok(Answer::value(0));
-        }
-        let request = request.defer();
-        self.waiting.push_back(Job::Copy { request, position, done: 0, len, write });
-        self.go();
-        Ok(Answer::later())
-    }
-
-    /// A transfer from or to an attached object.
-    pub fn direct(&mut self, request: &mut Request, transfer: Transfer) -> Result<Answer> {
-        let end = transfer.disk.checked_add(transfer.len.into()).ok_or(Errno::EIO)?;
-        if end > self.size() {
-            return Err(Errno::EIO);
-        }
-        if transfer.write != 0 && self.info.read_only != 0 {
-            return Err(Errno::EROFS);
-        }
-        let owner = request.handle();
-        let object = self.objects.get_mut(&transfer.object).filter(|object| object.owner == owner && !object.gone);
-        let object = object.ok_or(Errno::EINVAL)?;
-        let memory_end = transfer.memory.checked_add(transfer.len.into()).ok_or(Errno::EINVAL)?;
-        let aligned = [transfer.disk, transfer.memory, transfer.len.into()].iter().all(|n| n.is_multiple_of(SECTOR));
-        let fits = transfer.len > 0 && transfer.len <= ochre_block::protocol::TRANSFER_MAX;
-        if !aligned || !fits || memory_end > object.pages.len() as u64 * PAGE {
-            return Err(Errno::EINVAL);
-        }
-        object.busy += 1;
-        self.waiting.push_back(Job::Direct { request: request.defer(), transfer });
-        self.go();
-        Ok(Answer::later())
-    }
-
-    /// Everything written before is on the medium when it is answered.
-    pub fn flush(&mut self, request: &mut Request) -> Result<Answer> {
-        // Without the feature the device writes through.
-        if !self.flushes {
-            return Ok(Answer::done());
-        }
-        self.waiting.push_back(Job::Flush { request: request.defer() });
-        self.go();
-        Ok(Answer::later())
-    }
-
-    /// Attaches an object under a new number.
-    pub fn attach(&mut self, owner: u64, object: i32, len: u64) -> Result<u64> {
-        let number = self.next_object + 1;
-        let pages = self.device.addresses(object, number, len)?;
-        self.next_object = number;
-        self.objects.insert(number, Object { pages, owner, busy: 0, gone: false });
-        Ok(number)
-    }
-
-    /// Gives an object up, at once or when no transfer is under way.
-    pub fn detach(&mut self, number: u64) {
-        let Some(object) = self.objects.get_mut(&number) else { return };
-        object.gone = true;
-        if object.busy == 0 {
-            self.objects.remove(&number);
-            if let Err(error) = self.device.release(number) {
-                eprintln!("virtio-blkd: {}: release: {error}", self.name);
-            }
-        }
-    }
-
-    /// A handle is closed.
-    pub fn close(&mut self, owner: u64) {
-        let own: Vec<u64> =
-            self.objects.iter().filter(|(_, object)| object.owner == owner).map(|(number, _)| *number).collect();
-        own.into_iter().for_each(|number| self.detach(number));
-    }
-
-    /// Gives the device as much of what waits as there is room for, in order.
-    fn go(&mut self) {
-        while let Some(job) = self.waiting.pop_front() {
-            let buffered = matches!(job, Job::Copy { .. });
-            // The longest chain: 33 pages, header and status.
-            let room = self.queue.room() >= 36 && !self.free_headers.is_empty();
-            if !room || buffered && self.free_buffers.is_empty() {
-                self.waiting.push_front(job);
-                return;
-            }
-            let (Some(header), buffer) =
-                (self.free_headers.pop(), if buffered { self.free_buffers.pop() } else { None })
-            else {
-                return;
-            };
-            if let Err((job, error)) = self.give(job, header, buffer) {
-                self.free_headers.push(header);
-                self.free_buffers.extend(buffer);
-                self.answer(job, Err(error));
-            }
-        }
-    }
-
-    fn give(&mut self, job: Job, header: usize, buffer: Option<usize>) -> std::result::Result<(), (Job, Errno)> {
-        let planned = match &job {
-            Job::Flush { .. } => Ok((Kind::Flush, 0, 0, vec![])),
-            Job::Direct { transfer, .. } => self.plan_direct(transfer),
-            Job::Copy { request, position, done, len, write } => {
-                self.plan_copy(request, position + *done as u64, *done, len - done, *write, buffer.unwrap_or(0))
-            }
-        };
-        let submitted = planned.and_then(|(kind, sector, piece, parts)| {
-            self.submit(kind, header, sector, &parts).map(|head| (head, sector, piece))
-        });
-        match submitted {
-            Ok((head, sector, piece)) => {
-                self.pending.insert(head, Pending { job, header, buffer, piece, sector });
-                Ok(())
-            }
-            Err(error) => Err((job, error)),
-        }
-    }
-
-    fn plan_direct(&self, transfer: &Transfer) -> Result<(Kind, u64, usize, Vec<Part>)> {
-        let pages = &self.objects.get(&transfer.object).ok_or(Errno::EINVAL)?.pages;
-        let written = transfer.write == 0;
-        let mut parts: Vec<Part> = Vec::new();
-        let (mut at, end) = (transfer.memory, transfer.memory + u64::from(transfer.len));
-        while at < end {
-            let len = (PAGE - at % PAGE).min(end - at);
-            let address = pages.get((at / PAGE) as usize).ok_or(Errno::EINVAL)? + at % PAGE;
-            match parts.last_mut().filter(|last| last.address + u64::from(last.len) == address) {
-                Some(last) => last.len += len as u32,
-                None => parts.push(Part { address, len: len as u32, written }),
-            }
-            at += len;
-        }
-        let kind = if written { Kind::Read } else { Kind::Write };
-        Ok((kind, transfer.disk / SECTOR, 0, parts))
-    }
-
-    /// The next piece of a copy: whole sectors around it, up to a buffer.
-    fn plan_copy(
-        &self,
-        request: &Request,
-        position: u64,
-        done: usize,
-        left: usize,
-        write: bool,
-        buffer: usize,
-    ) -> Result<(Kind, u64, usize, Vec<Part>)> {
-        let inside = (position % SECTOR) as usize;
-        let piece = left.min(BUFFER - inside);
-        let len = (inside + piece).next_multiple_of(SECTOR as usize);
-        if write {
-            let mut data = vec![0; piece];
-            if request.data_at(done, &mut data)? != piece {
-                return Err(Errno::EFAULT);
-            }
-            self.buffers.memory.copy_in(buffer * BUFFER, &data)?;
-        }
-        let address = self.buffers.address + (buffer * BUFFER) as u64;
-        let part = Part { address, len: len as u32, written: !write };
-        Ok((if write { Kind::Write } else { Kind::Read }, position / SECTOR, piece, vec![part]))
-    }
-
-    /// Takes what the device has done, answers, and gives it more.
-    pub fn complete(&mut self) {
-        loop {
-            match self.queue.done(&self.rings.memory) {
-                Ok(Some(head)) => {
-                    if let Some(pending) = self.pending.remove(&head) {
-                        self.finish(pending);
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    eprintln!("virtio-blkd: {}: queue: {error}", self.name);
-                    break;
-                }
-            }
-        }
-        self.go();
-    }
-
-    fn finish(&mut self, pending: Pending) {
-        let Pending { mut job, header, buffer, piece, sector } = pending;
-        let status = self.headers.memory.read8(header * HEADER + 16).unwrap_or(1);
-        self.free_headers.push(header);
-        let mut result = match status {
-            0 => Ok(0),
-            2 => Err(Errno::EOPNOTSUPP),
-            _ => {
-                eprintln!("virtio-blkd: {}: error at sector {sector}", self.name);
-                Err(Errno::EIO)
-            }
-        };
-        if let (Job::Copy { request, position, done, len, write }, Ok(_)) = (&mut job, result) {
-            let from = buffer.unwrap_or(0) * BUFFER + ((*position + *done as u64) % SECTOR) as usize;
-            let moved = if *write { Ok(piece) } else { give_back(&self.buffers.memory, from, piece, request) };
-            match moved {
-                Ok(_) => {
-                    *done += piece;
-                    if *done < *len {
-                        self.free_buffers.extend(buffer);
-                        self.waiting.push_front(job);
-                        return;
-                    }
-                    result = Ok(*len);
-                }
-                Err(error) => result = Err(error),
-            }
-        }
-        self.free_buffers.extend(buffer);
-        self.answer(job, result);
-    }
-
-    fn answer(&mut self, job: Job, result: Result<usize>) {
-        let answer = result.map(Answer::value);
-        match job {
-            Job::Copy { request, done, .. } => {
-                // What is done of it counts, as everywhere.
-                request.answer(if done > 0 { Ok(Answer::value(done)) } else { answer });
-            }
-            Job::Flush { request } => request.answer(answer),
-            Job::Direct { request, transfer } => {
-                request.answer(answer);
-                if let Some(object) = self.objects.get_mut(&transfer.object) {
-                    object.busy -= 1;
-                    if object.gone {
-                        self.detach(transfer.object);
-                    }
-                }
-            }
-        }
+        Ok(Some(head))
     }
 }
 
-/// Copies what was read to the caller.
-fn give_back(memory: &Mapping, from: usize, len: usize, request: &mut Request) -> Result<usize> {
-    let mut data = vec![0; len];
-    memory.copy_out(from, &mut data)?;
-    match request.op() {
-        Op::Read { .. } if request.put(&data)? == len => Ok(len),
-        _ => Err(Errno::EFAULT),
+impl Drive for Disk {
+    fn limits(&self) -> Limits {
+        let logical = self.config_if(feature::BLK_SIZE, field::BLK_SIZE).unwrap_or(512);
+        let exponent = self.config_if(feature::TOPOLOGY, field::TOPOLOGY).unwrap_or(0) & 0xff;
+        let most = self.config_if(feature::SEG_MAX, field::SEG_MAX).unwrap_or(1) as usize;
+        let room = usize::from(self.queue.size()).saturating_sub(2);
+        let bytes = |sectors: Option<u32>| {
+            u64::from(sectors.unwrap_or(0)) * 512 / u64::from(logical.max(1)) * u64::from(logical)
+        };
+        Limits {
+            bytes: self.capacity.saturating_mul(512),
+            medium: 1,
+            logical,
+            physical: logical.checked_shl(exponent).unwrap_or(logical),
+            read_only: self.has(feature::READ_ONLY),
+            depth: DEPTH,
+            segments: most.min(room),
+            transfer: TRANSFER,
+            // Without the feature the device writes through.
+            cache: self.has(feature::FLUSH),
+            discard: bytes(self.config_if(feature::DISCARD, field::DISCARD_SECTORS)),
+            zero: bytes(self.config_if(feature::WRITE_ZEROES, field::ZERO_SECTORS)),
+            family: Family::Virtio(self.number),
+            id: self.id.clone(),
+            model: "Virtio Block Device".to_owned(),
+        }
+    }
+
+    fn submit(&mut self, tag: usize, work: &Work<'_>) -> Result<bool> {
+        let (kind, written) = match work.kind {
+            Kind::Read => (IN, true),
+            Kind::Write => (OUT, false),
+            Kind::Flush => (FLUSH, false),
+            Kind::Discard => (DISCARD, false),
+            Kind::Zero => (WRITE_ZEROES, false),
+            Kind::Check => return Err(Errno::EOPNOTSUPP),
+            Kind::Eject => return Err(Errno::EOPNOTSUPP),
+        };
+        let mut parts: Vec<Part> = Vec::with_capacity(work.segments.len());
+        parts.extend(work.segments.iter().map(|part| Part { address: part.address, len: part.len, written }));
+        let mut sector = work.at / 512;
+        if matches!(work.kind, Kind::Discard | Kind::Zero) {
+            let at = tag * HEADER + RANGE;
+            let unmaps = self.transport.config32(field::ZERO_UNMAPS).unwrap_or(0) & 0xff != 0;
+            let memory = &self.headers.memory;
+            memory.write64(at, sector)?;
+            memory.write32(at + 8, (work.len / 512) as u32)?;
+            memory.write32(at + 12, if work.kind == Kind::Zero && unmaps { UNMAP } else { 0 })?;
+            parts.push(Part { address: self.headers.address + at as u64, len: 16, written: false });
+            sector = 0;
+        }
+        self.send(tag, kind, sector, &parts).map(|head| head.is_some())
+    }
+
+    fn completed(&mut self, done: &mut Vec<(usize, Result<()>)>) {
+        loop {
+            match self.queue.done(&self.rings.memory) {
+                Ok(Some(head)) => {
+                    let Some(tag) = self.tags.remove(&head) else { continue };
+                    let result = match self.headers.memory.read8(tag * HEADER + STATUS) {
+                        Ok(0) => Ok(()),
+                        Ok(2) => Err(Errno::EOPNOTSUPP),
+                        _ => Err(Errno::EIO),
+                    };
+                    done.push((tag, result));
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    eprintln!("virtio-blkd: queue: {error}");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn recover(&mut self, done: &mut Vec<(usize, Result<()>)>) -> Result<()> {
+        // What is done is done; a reset device has nothing under way any more.
+        self.completed(done);
+        self.transport.reset()?;
+        done.extend(self.tags.values().map(|tag| (*tag, Err(Errno::EAGAIN))));
+        self.begin()
+    }
+
+    fn changed(&mut self) -> bool {
+        let new = self.ask_capacity().unwrap_or(self.capacity);
+        std::mem::replace(&mut self.capacity, new) != new
     }
 }

@@ -1,10 +1,9 @@
 //! `virtio-blkd BB:DD.F SCHEME`: drives one virtio block device.
 
+use ochre_block::server::{Events, MEMORY, serve};
 use ochre_pci::Device;
-use ochre_scheme::{Errno, Result, Server};
-use std::sync::{Arc, Mutex, PoisonError};
+use ochre_scheme::{Errno, Result};
 use virtio_blkd::disk::Disk;
-use virtio_blkd::scheme::Front;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -13,22 +12,12 @@ fn main() -> Result<()> {
         return Err(Errno::EINVAL);
     };
     let device = Device::take(&function)?;
-    let interrupt = device.interrupt(0)?;
-    let disk = Arc::new(Mutex::new(Disk::start(device, &name)?));
-    let mut server = Server::register(&name)?;
-    let completing = disk.clone();
-    std::thread::spawn(move || {
-        loop {
-            match interrupt.wait() {
-                Ok(_) | Err(Errno::EINTR) => completing.lock().unwrap_or_else(PoisonError::into_inner).complete(),
-                Err(error) => {
-                    eprintln!("virtio-blkd: {name}: interrupt: {error}");
-                    // Without interrupts nobody would ever be answered; the successor may fare better.
-                    std::process::exit(1);
-                }
-            }
-        }
-    });
-    ochre_scheme::ready();
-    server.run(&mut Front(disk))
+    let done = device.interrupt(0)?;
+    // Without a second vector there is nobody to tell of a disk that grows.
+    let changed = device.interrupt(1).ok();
+    // pcid-spawner numbers the drivers of a kind, and so their schemes.
+    let digits = name.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let disk = Disk::start(&device, digits.parse().unwrap_or(0), changed.is_some())?;
+    let memory = device.dma(MEMORY)?;
+    serve(&name, vec![(Box::new(disk), Box::new(memory))], Box::new(device), Events { done, changed })
 }

@@ -77,6 +77,11 @@ impl Queue {
         Queue { size, free: (0..size).rev().collect(), chains: vec![Vec::new(); size.into()], added: 0, taken: 0 }
     }
 
+    /// Descriptors.
+    pub fn size(&self) -> u16 {
+        self.size
+    }
+
     /// Descriptors that are free.
     pub fn room(&self) -> usize {
         self.free.len()

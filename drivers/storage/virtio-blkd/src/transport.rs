@@ -17,6 +17,7 @@ const DRIVER_FEATURE_SELECT: usize = 8;
 const DRIVER_FEATURE: usize = 12;
 const CONFIG_VECTOR: usize = 16;
 const STATUS: usize = 20;
+const CONFIG_GENERATION: usize = 21;
 const QUEUE_SELECT: usize = 22;
 const QUEUE_SIZE: usize = 24;
 const QUEUE_VECTOR: usize = 26;
@@ -78,7 +79,8 @@ impl Transport {
         Ok(transport)
     }
 
-    fn reset(&self) -> Result<()> {
+    /// Stops the device and forgets all that it was told. ETIMEDOUT: it does not obey.
+    pub fn reset(&self) -> Result<()> {
         self.set_status(0)?;
         for _ in 0..RESET_TRIES {
             if self.status()? == 0 {
@@ -118,9 +120,10 @@ impl Transport {
     }
 
     /// Sets queue 0 up, with interrupts on vector 0, and lets the device begin. `addresses`: descriptors, driver's ring, device's ring.
-    pub fn start(&self, size: u16, addresses: [u64; 3]) -> Result<()> {
+    /// `told`: changes of the device's own structure interrupt on vector 1.
+    pub fn start(&self, size: u16, addresses: [u64; 3], told: bool) -> Result<()> {
         let (map, at) = &self.common;
-        map.write16(at + CONFIG_VECTOR, NO_VECTOR)?;
+        map.write16(at + CONFIG_VECTOR, if told { 1 } else { NO_VECTOR })?;
         map.write16(at + QUEUE_SELECT, 0)?;
         map.write16(at + QUEUE_SIZE, size)?;
         map.write16(at + QUEUE_VECTOR, 0)?;
@@ -150,7 +153,13 @@ impl Transport {
         map.write16(at + place * self.multiplier, 0)
     }
 
-    /// 32 bits of the device's own structure.
+    /// Counts the changes of the device's own structure.
+    pub fn generation(&self) -> Result<u8> {
+        let (map, at) = &self.common;
+        map.read8(at + CONFIG_GENERATION)
+    }
+
+    /// 32 bits of the device's own structure. EINVAL: it has no such field.
     pub fn config32(&self, offset: usize) -> Result<u32> {
         let (map, at) = &self.device;
         map.read32(at + offset)
