@@ -57,6 +57,8 @@ pub enum Command {
     /// nanosecond is one instruction, and figures repeat exactly. Prints both figures of each row and their ratio; below
     /// 1.00 Ochre needs less. Behind them stands what else Ochre counted per operation.
     Bench(BenchArgs),
+    /// Fetch the Debian packages of a system, so that it can be built without a network
+    Fetch(FetchArgs),
     /// Make a disk's image that boots under BIOS and UEFI
     ///
     /// The root file system is a partition with the room that the config says; what is written there stays. Write the image to a disk as
@@ -256,6 +258,14 @@ pub struct BenchArgs {
     /// End each of the two machines after so many seconds
     #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     pub timeout: Duration,
+}
+
+/// `fetch`.
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// The system: a file distro/config/NAME.toml
+    #[arg(long, value_name = "NAME", default_value = "minimal")]
+    pub config: String,
 }
 
 /// `image` and `iso`.

@@ -25,6 +25,7 @@ use build::kernel::Kernel;
 use clap::Parser;
 use cli::{Cli, Command, MediumArgs, SymboliseArgs};
 use image::archive;
+use image::config::{Content, Node};
 use image::media::Kind;
 use std::io::Read;
 use std::process::ExitCode;
@@ -49,11 +50,26 @@ fn run(command: &Command) -> Result<i32> {
         Command::Test(args) => test::test(&workspace, args),
         Command::Coverage(args) => coverage::coverage(&workspace, args),
         Command::Bench(args) => bench::bench(&workspace, args),
+        Command::Fetch(args) => fetch(&workspace, &args.config),
         Command::Image(args) => make_medium(&workspace, Kind::Disk, args),
         Command::Iso(args) => make_medium(&workspace, Kind::Iso, args),
         Command::Gdb(args) => interactive::gdb(&workspace, args),
         Command::Symbolise(args) => symbolise_log(&workspace, args),
     }
+}
+
+/// Fetches what a config needs of Debian, and lists the packages.
+fn fetch(workspace: &Workspace, name: &str) -> Result<i32> {
+    let config = image::programs::config(workspace, name)?;
+    if !config.debian.is_empty() {
+        print!("{}", build::packages::record(&build::packages::fetch(workspace, &config.debian)?));
+    }
+    for node in config.nodes.values() {
+        if let Node::File(_, Content::Debian(package, _)) = node {
+            build::debian::unpacked(workspace, package, &[])?;
+        }
+    }
+    Ok(0)
 }
 
 fn make_medium(workspace: &Workspace, kind: Kind, args: &MediumArgs) -> Result<i32> {

@@ -18,6 +18,8 @@ use std::process::{Command, Stdio};
 
 /// The file that names the packages Ochre stands in for, each with the reason.
 const PROVIDED: &str = "distro/config/provided.toml";
+/// The command that fetches, for error messages.
+const FETCH: &str = "cargo xtask fetch --config NAME";
 /// apt's lists of packages: a changed folder may mean other versions.
 const LISTS: &str = "/var/lib/apt/lists";
 
@@ -60,7 +62,8 @@ pub fn fetch(workspace: &Workspace, names: &[String]) -> Result<Vec<Fetched>> {
     }
     let _step = Step::start("fetching Debian's packages");
     let provided: Vec<&str> = provided.keys().map(String::as_str).collect();
-    let debs = with_lists(|| download(&base, names, &provided))?;
+    let debs = with_lists(|| download(&base, names, &provided))
+        .with_context(|| format!("Debian's packages could not be fetched. With a network, this does it: {FETCH}"))?;
     let mut fetched = debs.iter().map(|deb| package(deb, &base)).collect::<Result<Vec<_>>>()?;
     fetched.sort_by(|a, b| a.name.cmp(&b.name));
     std::fs::write(&list, record(&fetched)).with_context(|| format!("cannot write {}", list.display()))?;
@@ -127,7 +130,12 @@ fn download(base: &Path, names: &[String], provided: &[&str]) -> Result<Vec<Path
     if debs.is_empty() {
         bail!("apt knows no files for {}", names.join(" "));
     }
-    process::output(&mut apt(&["--yes", "--download-only"]))?;
+    let missing: Vec<_> = debs.iter().filter(|deb| !deb.exists()).filter_map(|deb| deb.file_name()?.to_str()).collect();
+    if !missing.is_empty() {
+        process::output(&mut apt(&["--yes", "--download-only"])).with_context(|| {
+            format!("these are not in {}:\n{}\nand apt-get did not get them", archives.display(), missing.join("\n"))
+        })?;
+    }
     match debs.iter().find(|deb| !deb.exists()) {
         Some(deb) => bail!("apt left no file {}", deb.display()),
         None => Ok(debs),
@@ -207,5 +215,54 @@ mod tests {
         let provided: BTreeMap<String, String> = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert!(provided.contains_key("libc6"));
         assert!(provided.values().all(|reason| reason.len() > 10));
+    }
+
+    /// Set in the child of the test below: the folder of packages.
+    const WITHOUT: &str = "XTASK_TEST_WITHOUT_NETWORK";
+
+    fn try_download(base: &Path) -> Result<Vec<PathBuf>> {
+        download(base, &["hostname".to_owned()], &["libc6"])
+    }
+
+    /// Runs this very test in a network name space that has no network, and returns what it printed.
+    fn without_network(base: &Path) -> String {
+        let mut command = process::command("unshare");
+        command.args(["--map-root-user", "--net"]).arg(std::env::current_exe().unwrap());
+        command.args(["--exact", "build::packages::tests::without_a_network", "--nocapture"]);
+        String::from_utf8(command.env(WITHOUT, base).output().unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn without_a_network() {
+        if let Some(base) = std::env::var_os(WITHOUT) {
+            match try_download(Path::new(&base)) {
+                Ok(debs) => println!("has {}", debs.len()),
+                Err(error) => println!("error {error:#}"),
+            }
+            return;
+        }
+        let base = std::env::temp_dir().join(format!("xtask-network-{}", std::process::id()));
+        std::fs::create_dir_all(base.join("archives")).unwrap();
+        let cold = without_network(&base);
+        assert!(cold.contains("these are not in") && cold.contains("hostname_"), "{cold}");
+        // The workspace's own cache makes that of the test warm, else the network.
+        let cache = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/debian/packages/archives");
+        for deb in std::fs::read_dir(cache).into_iter().flatten().flatten() {
+            if deb.file_name().to_string_lossy().starts_with("hostname_") {
+                std::fs::copy(deb.path(), base.join("archives").join(deb.file_name())).unwrap();
+            }
+        }
+        try_download(&base).unwrap();
+        let warm = without_network(&base);
+        assert!(warm.contains("has 1"), "{warm}");
+        std::fs::remove_dir_all(&base).unwrap();
+    }
+
+    #[test]
+    fn a_package_that_does_not_exist_is_named() {
+        let base = std::env::temp_dir().join(format!("xtask-absent-{}", std::process::id()));
+        let error = download(&base, &["no-such-package-as-this".to_owned()], &["libc6"]).unwrap_err();
+        std::fs::remove_dir_all(&base).unwrap();
+        assert!(format!("{error:#}").contains("no-such-package-as-this"), "{error:#}");
     }
 }

@@ -41,7 +41,9 @@ pub fn build(workspace: &Workspace, config: &Config) -> Result<BTreeMap<String, 
         let package = workspace.require(name)?;
         let debug = config.debug.contains(name);
         for (bin, path) in places(package, install).with_context(|| format!("package `{name}`"))? {
-            programs.insert(relative(&path)?, Program { file: dir.join(bin), debug });
+            if programs.insert(relative(&path)?, Program { file: dir.join(bin), debug }).is_some() {
+                bail!("two programs for the path {path}, the second of package `{name}`");
+            }
         }
     }
     userland::build(workspace, &config.packages.keys().map(String::as_str).collect::<Vec<_>>())?;

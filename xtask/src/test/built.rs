@@ -1,11 +1,12 @@
 //! What system tests run on, built before any of them starts.
 
 use super::spec::{Spec, System};
-use crate::boot::{self, Start};
+use crate::boot::{self, FromMedium, Start};
 use crate::build::kernel::Kernel;
 use crate::build::libc::{self, Backend};
 use crate::image::archive::{self, Image};
 use crate::image::programs;
+use crate::image::system::{self, System as Whole};
 use crate::linux::{self, Guest};
 use crate::symbolise::Symboliser;
 use crate::vm::cmdline;
@@ -14,13 +15,15 @@ use anyhow::{Context, Result, bail};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What tests have in common: which system, which image, which kernel.
-pub type Key = (System, String, Kernel);
+/// What tests have in common: which system, which image, which kernel, and whether with a root file system.
+pub type Key = (System, String, Kernel, bool);
 
 /// A system that tests can run on.
 pub enum Built {
     /// Ochre or a kernel that tries the hardware layer.
     Ochre(Image),
+    /// Ochre with a root file system.
+    System(Box<Whole>),
     /// This host, with the image's programs.
     Host(BTreeMap<String, PathBuf>),
     /// Linux, with the image's programs and our C library.
@@ -29,12 +32,13 @@ pub enum Built {
 
 /// What the test runs on.
 pub fn key(spec: &Spec) -> Key {
-    (spec.on, spec.config.clone(), spec.kernel.clone().map_or(Kernel::Ochre, Kernel::Example))
+    (spec.on, spec.config.clone(), spec.kernel.clone().map_or(Kernel::Ochre, Kernel::Example), spec.root.is_some())
 }
 
 /// Builds it.
-pub fn build(workspace: &Workspace, (system, config, kernel): &Key) -> Result<Built> {
+pub fn build(workspace: &Workspace, (system, config, kernel, root): &Key) -> Result<Built> {
     match system {
+        System::Ochre if *root => Ok(Built::System(Box::new(system::build(workspace, config)?))),
         System::Ochre => Ok(Built::Ochre(archive::build(workspace, config, kernel)?)),
         System::Host | System::Console => Ok(Built::Host(programs::files(workspace, config)?)),
         System::LinuxRelibc => {
@@ -49,6 +53,7 @@ impl Built {
     pub fn program(&self, path: &str) -> Result<&Path> {
         let programs = match self {
             Built::Ochre(image) => &image.programs,
+            Built::System(system) => &system.image.programs,
             Built::Host(programs) | Built::Linux(programs, _) => programs,
         };
         programs.get(path).map(PathBuf::as_path).with_context(|| format!("the image has no program {path}"))
@@ -60,6 +65,12 @@ impl Built {
             Built::Ochre(image) => {
                 let cmdline = cmdline::line("info", spec.append.as_deref(), &spec.command);
                 boot::prepare(image, spec.iso.map(Into::into), None, &cmdline, dir)
+            }
+            Built::System(system) => {
+                let cmdline = cmdline::line("info", spec.append.as_deref(), &spec.command);
+                let (name, firmware) = (&spec.config, spec.firmware.map(Into::into));
+                let medium = spec.root.context("a system with a root file system, and no medium for it")?;
+                FromMedium { name, system, medium, firmware, put: None, cmdline: &cmdline }.prepare(workspace, dir)
             }
             Built::Linux(programs, libc) => {
                 let guest = Guest { programs, libc: Some(libc), put: None, command: &spec.command };
@@ -73,6 +84,7 @@ impl Built {
     pub fn symboliser(&self) -> Symboliser {
         match self {
             Built::Ochre(image) => Symboliser::new(Some(&image.kernel), &image.programs),
+            Built::System(system) => Symboliser::new(Some(&system.image.kernel), &system.image.programs),
             Built::Host(programs) | Built::Linux(programs, _) => Symboliser::new(None, programs),
         }
     }

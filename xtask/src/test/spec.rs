@@ -1,5 +1,6 @@
 //! What a system test is: a `[[test]]` table in tests/system/*.toml.
 
+use crate::boot::Medium;
 use crate::vm::cue::Cue;
 use crate::vm::machine::{Bus, Firmware};
 use anyhow::{Context, Result, bail};
@@ -41,6 +42,12 @@ pub struct Spec {
     /// Boots from an ISO under this firmware.
     #[serde(default)]
     pub iso: Option<Boot>,
+    /// Boots with a root file system on this medium; what the machine writes there is forgotten.
+    #[serde(default)]
+    pub root: Option<Medium>,
+    /// What boots from that medium; without it, QEMU loads the kernel.
+    #[serde(default)]
+    pub firmware: Option<Boot>,
     /// Empty disks of so many MiB each.
     #[serde(default)]
     pub disks: Vec<u64>,
@@ -183,6 +190,15 @@ fn parse(text: &str) -> Result<Vec<Spec>> {
         if elsewhere && (spec.command.is_empty() || spec.kernel.is_some() || spec.iso.is_some()) {
             bail!("the test `{}` needs a command, and no kernel or ISO, when it does not run on Ochre", spec.name);
         }
+        if spec.root.is_some() && (elsewhere || spec.iso.is_some() || spec.kernel.is_some()) {
+            bail!(
+                "the test `{}` has a root file system, which goes with Ochre alone, and with no other ISO",
+                spec.name
+            );
+        }
+        if spec.firmware.is_some() && spec.root.is_none() {
+            bail!("the test `{}`: `firmware` boots from the medium that `root` names", spec.name);
+        }
         if spec.on != System::Console && spec.command.is_empty() && spec.kernel.is_none() && !spec.kernel_fault {
             bail!("the test `{}` has no command, and no kernel that ends the machine itself", spec.name);
         }
@@ -204,7 +220,9 @@ mod tests {
 
     #[test]
     fn refuses_mistakes() {
-        for line in ["outputs = ['x']", "output = ['(']", "command = []", "smp = 'x'"] {
+        for line in
+            ["outputs = ['x']", "output = ['(']", "command = []", "smp = 'x'", "root = 'tape'", "firmware = 'bios'"]
+        {
             let command = if line.starts_with("command") { "" } else { "command = ['a']\n" };
             assert!(parse(&format!("[[test]]\nname = 'a'\n{command}{line}\n")).is_err(), "{line}");
         }

@@ -1,7 +1,7 @@
 //! The system tests: each boots a machine, runs its command there, and looks.
 
 use super::built::{self, Built};
-use super::spec::{self, Spec, System};
+use super::spec::{self, Boot, Spec, System};
 use super::tally::Tally;
 use crate::bench::row;
 use crate::boot::Start;
@@ -16,6 +16,7 @@ use crate::vm::run::{self, Finished, Run};
 use crate::vm::sink::Sink;
 use crate::workspace::Workspace;
 use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
 use regex_lite::Regex;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -65,11 +66,11 @@ pub fn run(workspace: &Workspace, args: &TestArgs, tally: &mut Tally) -> Result<
 }
 
 /// Prints the line of a test that has ended, and counts it.
-fn verdict(spec: &Spec, elapsed: Duration, result: Result<()>, tally: &mut Tally) {
+fn verdict(spec: &Spec, elapsed: Duration, result: Result<String>, tally: &mut Tally) {
     let seconds = elapsed.as_secs_f64();
     match result {
-        Ok(()) => {
-            println!("system::{} ... ok ({seconds:.1} s)", spec.name);
+        Ok(figures) => {
+            println!("system::{} ... ok ({seconds:.1} s{figures})", spec.name);
             tally.passed += 1;
         }
         Err(error) => {
@@ -79,8 +80,8 @@ fn verdict(spec: &Spec, elapsed: Duration, result: Result<()>, tally: &mut Tally
     }
 }
 
-/// Runs one test. An error tells what is wrong.
-fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<()> {
+/// Runs one test. Returns the figures that have limits; an error tells what is wrong.
+fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<String> {
     let built = match built {
         Ok(built) => built,
         Err(error) => bail!("it could not be built: {error:#}"),
@@ -117,7 +118,7 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<()> 
     let mut wrong = ending(spec, &finished.outcome);
     wrong.extend(contents(spec, &output, &finished.log));
     if wrong.is_empty() {
-        return Ok(());
+        return Ok(figures(spec, &output));
     }
     bail!(explain(&wrong, &output, &finished, &mut built.symboliser()))
 }
@@ -134,7 +135,7 @@ fn disks(spec: &Spec, dir: &Path) -> Result<Vec<Disk>> {
 }
 
 /// Runs the very binary on the host that the image holds.
-fn on_host(spec: &Spec, built: &Built, dir: &Path) -> Result<()> {
+fn on_host(spec: &Spec, built: &Built, dir: &Path) -> Result<String> {
     let file = built.program(&spec.command[0])?;
     let mut command = process::command("timeout");
     command.arg(spec.timeout.to_string()).arg(file).args(&spec.command[1..]).current_dir(dir);
@@ -142,7 +143,7 @@ fn on_host(spec: &Spec, built: &Built, dir: &Path) -> Result<()> {
 }
 
 /// Boots the image as a person does, with this host's ptydrive at the keys.
-fn on_console(spec: &Spec, built: &Built, dir: &Path) -> Result<()> {
+fn on_console(spec: &Spec, built: &Built, dir: &Path) -> Result<String> {
     let keys = dir.join("keys");
     std::fs::write(&keys, &spec.keys)?;
     let mut command = process::command("timeout");
@@ -150,11 +151,19 @@ fn on_console(spec: &Spec, built: &Built, dir: &Path) -> Result<()> {
     command.arg("--timeout").arg(spec.timeout.to_string()).arg(keys);
     command.arg(std::env::current_exe().context("where is xtask?")?);
     command.args(["run", "--config", &spec.config, "--mem", &spec.mem, "--smp", &spec.smp.to_string()]);
+    if let Some(medium) = spec.root.and_then(|medium| medium.to_possible_value()) {
+        command.args(["--root", medium.get_name()]);
+    }
+    match spec.firmware {
+        Some(Boot::Bios) => drop(command.arg("--bios")),
+        Some(Boot::Uefi) => drop(command.arg("--uefi")),
+        None => {}
+    }
     judge(spec, command, dir)
 }
 
-/// Runs a command of this host, and says what is wrong about its output and status.
-fn judge(spec: &Spec, mut command: std::process::Command, dir: &Path) -> Result<()> {
+/// Runs a command of this host, and says what is wrong about its output and status; else its figures.
+fn judge(spec: &Spec, mut command: std::process::Command, dir: &Path) -> Result<String> {
     let output = command.output().with_context(|| format!("cannot start `{}`", process::shown(&command)))?;
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     std::fs::write(dir.join("output.txt"), &text)?;
@@ -163,7 +172,11 @@ fn judge(spec: &Spec, mut command: std::process::Command, dir: &Path) -> Result<
         wrong.push(format!("it ended with {}, not with status {}", output.status, spec.status));
     }
     wrong.extend(contents(spec, &text, ""));
-    if wrong.is_empty() { Ok(()) } else { bail!("{}\nits output ends so:\n{}", wrong.join("\n"), tail(&text)) }
+    if wrong.is_empty() {
+        Ok(figures(spec, &text))
+    } else {
+        bail!("{}\nits output ends so:\n{}", wrong.join("\n"), tail(&text))
+    }
 }
 
 /// What is wrong about how the guest ended.
@@ -210,6 +223,13 @@ fn contents(spec: &Spec, output: &str, log: &str) -> Vec<String> {
         wrong.extend(measured.filter(|value| value > limit).map(|value| format!("{name} is {value}, above {limit}")));
     }
     wrong
+}
+
+/// The figures that have limits, for the line of a test that passed.
+fn figures(spec: &Spec, output: &str) -> String {
+    let (rows, _) = row::parse(output);
+    let limited = rows.iter().filter(|row| spec.limits.contains_key(&row.name));
+    limited.map(|row| format!(", {} {} {}", row.name, row.value, row.unit)).collect()
 }
 
 fn explain(wrong: &[String], output: &str, finished: &Finished, symboliser: &mut Symboliser) -> String {

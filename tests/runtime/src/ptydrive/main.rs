@@ -10,6 +10,8 @@
 //! | `resize ROWSxCOLUMNS` | changes the size |
 //! | `quiet MILLISECONDS` | waits until nothing has come for that long |
 //! | `eof` | waits until the command has closed the terminal |
+//! | `clock` | starts a clock |
+//! | `row NAME` | prints, at the end, `row NAME N ms`: the time since the last `clock` |
 //!
 //! It prints what the screen showed, and ends with the command's status (128 and the signal, if one ended it); with 124 when a step's time,
 //! 20 s if nothing else is given, is over, and with 2 if its own arguments are wrong. At the end of the script it waits for the command.
@@ -44,6 +46,8 @@ struct Drive {
     /// Up to here the script has seen it.
     seen: usize,
     ended: bool,
+    clock: Instant,
+    rows: String,
 }
 
 fn main() -> ExitCode {
@@ -98,7 +102,15 @@ fn run(options: &Options, steps: &[(usize, Step)]) -> io::Result<u8> {
         127
     })?;
     sys::resize(master.as_raw_fd(), options.size.0, options.size.1)?;
-    let mut drive = Drive { master, timeout: options.timeout, shown: Vec::new(), seen: 0, ended: false };
+    let mut drive = Drive {
+        master,
+        timeout: options.timeout,
+        shown: Vec::new(),
+        seen: 0,
+        ended: false,
+        clock: Instant::now(),
+        rows: String::new(),
+    };
     let mut failed = None;
     for (line, step) in steps {
         if !drive.step(step)? {
@@ -108,6 +120,9 @@ fn run(options: &Options, steps: &[(usize, Step)]) -> io::Result<u8> {
     }
     let ended = failed.is_none() && drive.until(|drive| drive.ended)?;
     io::stdout().write_all(&drive.shown)?;
+    if !drive.rows.is_empty() {
+        print!("\n{}", drive.rows);
+    }
     if let Some((line, step)) = failed {
         println!("\nptydrive: line {line}: {step:?}: its time is over");
     } else if !ended {
@@ -143,6 +158,14 @@ impl Drive {
                 Ok(true)
             }
             Step::Eof => self.until(|drive| drive.ended),
+            Step::Clock => {
+                self.clock = Instant::now();
+                Ok(true)
+            }
+            Step::Row(name) => {
+                self.rows += &format!("row {name} {} ms\n", self.clock.elapsed().as_millis());
+                Ok(true)
+            }
         }
     }
 

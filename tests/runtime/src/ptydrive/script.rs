@@ -10,6 +10,8 @@ pub enum Step {
     Resize(u16, u16),
     Quiet(Duration),
     Eof,
+    Clock,
+    Row(String),
 }
 
 /// The steps with the numbers of their lines; what is wrong, if something is.
@@ -26,6 +28,8 @@ fn step(line: &str) -> Option<Step> {
         "resize" => size(rest).map(|(rows, columns)| Step::Resize(rows, columns)),
         "quiet" => rest.parse().ok().map(|ms| Step::Quiet(Duration::from_millis(ms))),
         "eof" if rest.is_empty() => Some(Step::Eof),
+        "clock" if rest.is_empty() => Some(Step::Clock),
+        "row" if !rest.is_empty() && !rest.contains(' ') => Some(Step::Row(rest.to_owned())),
         _ => None,
     }
 }
@@ -68,7 +72,7 @@ mod tests {
     fn steps() {
         let steps = parse("# a comment\nexpect \\$ \n").map_err(|why| why.contains("line 2"));
         assert_eq!(steps, Err(true));
-        let steps = parse("expect $ \n\nsend ls^C\\r\\x41\\e\\^\nresize 24x80\nquiet 50\neof").unwrap();
+        let steps = parse("expect $ \n\nsend ls^C\\r\\x41\\e\\^\nresize 24x80\nquiet 50\neof\nclock\nrow x").unwrap();
         let kinds: Vec<Step> = steps.iter().map(|(_, step)| step.clone()).collect();
         assert_eq!(
             kinds,
@@ -78,6 +82,8 @@ mod tests {
                 Step::Resize(24, 80),
                 Step::Quiet(Duration::from_millis(50)),
                 Step::Eof,
+                Step::Clock,
+                Step::Row("x".to_owned()),
             ]
         );
         assert_eq!(steps[1].0, 3);

@@ -55,7 +55,7 @@ fn paths_go_where_links_lead() {
 fn unknown_key_is_an_error_that_names_file_and_key() {
     let dir = Dir::new("unknown", &[("main.toml", "[[files]]\npath = '/a'\ndata = ''\nowner = 'me'\n")]);
     let error = dir.error();
-    assert!(error.contains("main.toml") && error.contains("`owner`"), "{error}");
+    assert!(error.contains("main.toml") && error.contains("line 4") && error.contains("`owner`"), "{error}");
 }
 
 #[test]
@@ -72,4 +72,35 @@ fn bad_contents_are_errors() {
         let dir = Dir::new("bad", &[("main.toml", text)]);
         assert!(dir.error().contains(".toml"), "{text}");
     }
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    for (text, why) in [
+        ("[[files]]\npath = '/a'\ndata = ''\n[[files]]\npath = '/a'\ndata = ''\n", "two things for the path /a"),
+        ("[[dirs]]\npath = '/a'\n[[links]]\npath = '/a'\ntarget = 'b'\n", "two things for the path /a"),
+        ("[[files]]\npath = '/a'\ndata = 7\n", "line 3"),
+        ("[[dirs]]\npath = '/a'\nmode = 0o17777\n", "more than permission bits"),
+        ("[debian]\npackage = ['less']\n", "`package`"),
+        ("[root]\nfree = 'much'\n", "not a size"),
+        ("[root]\n", "`free`"),
+        ("[[users]]\nname = 'a'\nuid = -1\nhome = '/'\n", "line 3"),
+        ("include = ['main']\n", "includes itself"),
+    ] {
+        let error = Dir::new("why", &[("main.toml", text)]).error();
+        assert!(error.contains("main.toml") && error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_loop_of_includes_is_told_with_its_way() {
+    let files = [("main.toml", "include = ['a']"), ("a.toml", "include = ['b']"), ("b.toml", "include = ['main']")];
+    let error = Dir::new("loop", &files).error();
+    assert!(error.contains("main, a, b"), "{error}");
+}
+
+#[test]
+fn sizes() {
+    assert_eq!(["7", "1K", "256M", "2G"].map(|text| size(text).unwrap()), [7, 1 << 10, 256 << 20, 2 << 30]);
+    assert!(["", "M", "-1", "1T", "99999999999G", "é"].iter().all(|text| size(text).is_err()));
 }
