@@ -1,7 +1,7 @@
 //! A call from its caller's side: a request, the wait, the answer.
 
 use crate::file::File;
-use crate::port::Port;
+use crate::port::{Port, Reserved};
 use crate::sched::{self, Wake};
 use crate::scheme_handle::SchemeHandle;
 use crate::thread::Thread;
@@ -37,6 +37,8 @@ pub struct Call<'a> {
     pub windows: &'a [Window],
     /// Open files that go along.
     pub files: Vec<Arc<File>>,
+    /// If the server ends meanwhile, its successor can be asked the same. Not with files.
+    pub repeats: bool,
 }
 
 impl Call<'_> {
@@ -50,9 +52,13 @@ impl Call<'_> {
             output: UserSlice { addr: 0, len: 0 },
             windows: &[],
             files: Vec::new(),
+            repeats: false,
         }
     }
 }
+
+/// Kind of an answer that no server gave: it ended meanwhile.
+pub(crate) const SERVER_GONE: u8 = u8::MAX;
 
 /// What came back.
 pub enum Answer {
@@ -147,7 +153,7 @@ impl CallState {
 
 /// Calls a server and waits for its answer.
 ///
-/// EIO: the server is gone. EINTR: a signal came (the server was told, and this is its answer), or the thread is to end.
+/// EIO: the server is gone, or went while it had the call. EINTR: a signal came (the server was told, and this is its answer), or the thread is to end.
 pub fn call(me: &Arc<Thread>, port: &Arc<Port>, what: Call<'_>) -> Result<Answer> {
     let input_len = match &what.input {
         Input::User(slice) => slice.len,
@@ -157,26 +163,13 @@ pub fn call(me: &Arc<Thread>, port: &Arc<Port>, what: Call<'_>) -> Result<Answer
         return Err(Errno::E2BIG);
     }
     let started = hal::time::now();
-    let slot = port.reserve()?;
-    let filled = match what.input {
-        Input::User(slice) if slice.len > 0 => user::frame_in(&slot.payload, 0, slice.addr, slice.len),
-        Input::Kernel(bytes) if !bytes.is_empty() => {
-            slot.payload.write(0, bytes);
-            Ok(())
-        }
-        _ => Ok(()),
-    };
-    if let Err(error) = filled {
-        port.release(slot.index);
-        return Err(error);
-    }
     let credentials = me.process.credentials();
-    let request = Request {
+    let mut request = Request {
         op: what.op,
         window_count: what.windows.len() as u8,
         fd_count: what.files.len() as u8,
         len: input_len as u32,
-        tag: slot.tag,
+        tag: 0,
         handle: what.handle,
         args: what.args,
         pid: me.process.pid,
@@ -184,16 +177,70 @@ pub fn call(me: &Arc<Thread>, port: &Arc<Port>, what: Call<'_>) -> Result<Answer
         gid: credentials.egid,
         out_len: what.output.len.min(abi::PAYLOAD_MAX) as u32,
     };
+    let repeats = what.repeats && what.files.is_empty();
     me.call.begin(what.windows, what.files);
-    match port.announce(slot.index, request, Some(me))? {
-        Some(server) if !me.wants_attention() => sched::switch_direct(me, server),
-        Some(server) => sched::unpark(&server),
-        None => {}
+    loop {
+        let (slot, server) = match place(me, port, &what.input, &mut request) {
+            Ok(placed) => placed,
+            Err(error) => {
+                // The files that would have gone along are let go of.
+                me.call.begin(&[], Vec::new());
+                return Err(error);
+            }
+        };
+        match server {
+            Some(server) if !me.wants_attention() => sched::switch_direct(me, server),
+            Some(server) => sched::unpark(&server),
+            None => {}
+        }
+        let done = wait(me, port, &slot)?;
+        if done.kind == SERVER_GONE && repeats {
+            continue;
+        }
+        port.note_latency(hal::time::now() - started);
+        let answer = collect(&done, &slot.payload, what.output);
+        if done.holds_slot {
+            port.release(slot.index);
+        }
+        return answer;
     }
+}
+
+/// Puts a request into a slot of the port, and announces it; a server that waits for one.
+fn place(
+    me: &Arc<Thread>,
+    port: &Arc<Port>,
+    input: &Input<'_>,
+    request: &mut Request,
+) -> Result<(Reserved, Option<Arc<Thread>>)> {
+    loop {
+        let slot = port.reserve()?;
+        let filled = match input {
+            Input::User(slice) if slice.len > 0 => user::frame_in(&slot.payload, 0, slice.addr, slice.len),
+            Input::Kernel(bytes) if !bytes.is_empty() => {
+                slot.payload.write(0, bytes);
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        if let Err(error) = filled {
+            port.release(slot.index);
+            return Err(error);
+        }
+        request.tag = slot.tag;
+        // If not: the server ended meanwhile.
+        if let Ok(server) = port.announce(&slot, *request, me) {
+            return Ok((slot, server));
+        }
+    }
+}
+
+/// Waits for the answer. EINTR: the thread is to end.
+fn wait(me: &Arc<Thread>, port: &Arc<Port>, slot: &Reserved) -> Result<Done> {
     let mut cancelled = false;
-    let done = loop {
+    loop {
         if let Some(done) = me.call.take() {
-            break done;
+            return Ok(done);
         }
         match sched::park(me, None, !cancelled) {
             Wake::Killed => {
@@ -218,13 +265,7 @@ pub fn call(me: &Arc<Thread>, port: &Arc<Port>, what: Call<'_>) -> Result<Answer
             }
             Wake::Unparked | Wake::TimedOut => {}
         }
-    };
-    port.note_latency(hal::time::now() - started);
-    let answer = collect(&done, &slot.payload, what.output);
-    if done.holds_slot {
-        port.release(slot.index);
     }
-    answer
 }
 
 /// Turns what the replier left into an answer, and copies its payload.

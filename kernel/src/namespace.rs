@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use hal::{Once, SpinLock};
 use ochre_abi::file::{O_CLOEXEC, O_RDONLY};
 use ochre_abi::process::{RIGHT_NAMESPACE, RIGHT_SCHEME};
+use ochre_abi::syscall::SCHEME_KEEPS;
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
 use ochre_logic::path::{Prefixes, normalize};
@@ -144,7 +145,7 @@ fn entry(name: &[u8]) -> Arc<SchemeEntry> {
 }
 
 /// A name of letters, digits, `.`, `_`, `-`, 1 to 64 bytes; EINVAL.
-fn read_name(addr: u64, len: u64) -> Result<Vec<u8>> {
+pub(crate) fn read_name(addr: u64, len: u64) -> Result<Vec<u8>> {
     if len == 0 || len > 64 {
         return Err(Errno::EINVAL);
     }
@@ -162,19 +163,33 @@ pub fn scheme_register(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     me.process.need_right(RIGHT_SCHEME)?;
     let name = read_name(a[0], a[1])?;
     let file = me.process.file(a[2] as i32)?;
-    let port = file.object::<crate::port::PortEnd>().ok_or(Errno::EINVAL)?.0.clone();
+    let port = file.object::<crate::port::PortEnd>().ok_or(Errno::EINVAL)?.port.clone();
+    if a[3] & !SCHEME_KEEPS != 0 {
+        return Err(Errno::EINVAL);
+    }
     if crate::schemes::find(&name).is_some() {
         return Err(Errno::EEXIST);
     }
     let entry = entry(&name);
-    {
+    loop {
         let mut state = entry.state.lock();
-        if state.port.is_some() {
+        let current = match &state.port {
+            None => {
+                state.port = Some(port.clone());
+                break;
+            }
+            Some(current) => current.clone(),
+        };
+        drop(state);
+        // It may be this one, which the server took over; or one that waits for a server that takes it over, and this one does not.
+        if Arc::ptr_eq(&current, &port) {
+            break;
+        }
+        if !current.make_room() {
             return Err(Errno::EEXIST);
         }
-        state.port = Some(port.clone());
     }
-    port.serves(entry.clone());
+    port.serves(entry.clone(), a[3] & SCHEME_KEEPS != 0);
     entry.changed.wake_all();
     Ok(0)
 }
@@ -184,8 +199,15 @@ pub fn scheme_reserve(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     me.process.need_right(RIGHT_SCHEME)?;
     let name = read_name(a[0], a[1])?;
     let entry = entry(&name);
-    entry.state.lock().reserved = a[2] != 0;
+    let port = {
+        let mut state = entry.state.lock();
+        state.reserved = a[2] != 0;
+        state.port.clone()
+    };
     entry.changed.wake_all();
+    if let (Some(port), 0) = (port, a[2]) {
+        port.name_given_up(&entry);
+    }
     Ok(0)
 }
 

@@ -93,6 +93,7 @@ fn resolve<'p>(me: &Arc<Thread>, dirfd: i32, given: &'p [u8]) -> Result<Resolved
                 _ => false,
             };
             if stays {
+                handle.alive()?;
                 let server = Server::Port(handle.port.clone());
                 let id = handle.id;
                 return Ok(Resolved { server, handle: id, _base: base, rest: Cow::Borrowed(given), whole });
@@ -115,6 +116,7 @@ fn resolve<'p>(me: &Arc<Thread>, dirfd: i32, given: &'p [u8]) -> Result<Resolved
 fn opened(me: &Arc<Thread>, fd: i32) -> Result<Resolved<'static>> {
     let file = me.process.file(fd)?;
     let handle = file.object::<SchemeHandle>().ok_or(Errno::EXDEV)?;
+    handle.alive()?;
     let (server, id) = (Server::Port(handle.port.clone()), handle.id);
     Ok(Resolved { server, handle: id, _base: Some(file), rest: Cow::Borrowed(&[]), whole: Cow::Borrowed(&[]) })
 }
@@ -194,6 +196,7 @@ pub fn path_call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
                 output,
                 windows,
                 files: read_files(me, &args)?,
+                repeats: false,
             };
             match call::call(me, &port, what)? {
                 Answer::Value(value, _) => return Ok(value),

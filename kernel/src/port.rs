@@ -7,7 +7,13 @@
 //! - held: announced to the server, with the caller that waits (none for messages that nobody waits for, or if it went away);
 //! - answered: the caller copies the payload out, then frees it.
 //!
+//! A port whose server ends is dead, unless it was to be kept: then its handles wait for the next server (`keep`).
+//!
 //! A tag is `generation << 8 | slot`; a slot's generation grows with each use, so that an answer to an old request is refused.
+
+mod keep;
+
+pub use keep::{handle_drop, port_adopt, port_next, port_park};
 
 use crate::call::Done;
 use crate::file::{File, Object};
@@ -30,7 +36,7 @@ use core::sync::atomic::{
 use hal::SpinLock;
 use hal::mem::Frame;
 use ochre_abi::call::{self as abi, CallerInfo, Completion, Request, SLOTS, WindowCopy};
-use ochre_abi::event::{EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT};
+use ochre_abi::event::{EPOLLIN, EPOLLOUT};
 use ochre_abi::file::{O_CLOEXEC, O_RDWR};
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
@@ -40,9 +46,6 @@ type Backlog = VecDeque<Request>;
 
 /// A server's port.
 pub struct Port {
-    header: Frame,
-    entries: Frame,
-    region: Arc<MemoryObject>,
     inner: SpinLock<Inner>,
     /// Callers that wait for a free slot.
     slot_freed: WaitQueue,
@@ -56,7 +59,37 @@ pub struct Port {
     pub histogram: [AtomicU64; 16],
 }
 
+/// What the server maps.
+struct Area {
+    header: Frame,
+    entries: Frame,
+    region: Arc<MemoryObject>,
+}
+
+/// Whether there is a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// It receives, or can.
+    Serving,
+    /// It is gone, and another one may come: calls wait.
+    Waiting,
+    /// The next one looks at what there is: calls wait until it receives.
+    Adopting,
+    /// It is gone for good.
+    Dead,
+}
+
 struct Inner {
+    area: Area,
+    state: State,
+    /// Grows with each server that goes: what belongs to an older one does not count any more.
+    incarnation: u32,
+    /// The port outlives its server as long as one of its names is reserved.
+    keeps: bool,
+    /// Objects whose pager it is (or was: the object knows).
+    objects: BTreeMap<u64, Weak<MemoryObject>>,
+    /// Memory that its servers leave here for their successors.
+    parked: BTreeMap<u64, Arc<File>>,
     slots: [Slot; SLOTS],
     free: u64,
     submitted: u32,
@@ -67,13 +100,18 @@ struct Inner {
     backlog: Backlog,
     handles: BTreeMap<u64, Weak<SchemeHandle>>,
     schemes: Vec<Arc<SchemeEntry>>,
-    dead: bool,
 }
 
 struct Slot {
     generation: u64,
     state: SlotState,
     payload: Option<Frame>,
+}
+
+/// Where an answer stands.
+enum Given {
+    At(usize),
+    Here(Completion),
 }
 
 enum SlotState {
@@ -88,18 +126,30 @@ pub(crate) struct Reserved {
     pub index: usize,
     pub tag: u64,
     pub payload: Frame,
+    /// Of the port, when the slot was reserved.
+    pub incarnation: u32,
+}
+
+impl Area {
+    fn new() -> Result<Area> {
+        let region = MemoryObject::anonymous(abi::REGION_SIZE as u64);
+        let header = region.frame(0, true)?;
+        let entries = region.frame((abi::ENTRIES_OFFSET / 4096) as u64, true)?;
+        Ok(Area { header, entries, region })
+    }
 }
 
 impl Port {
     fn new() -> Result<Arc<Port>> {
-        let region = MemoryObject::anonymous(abi::REGION_SIZE as u64);
-        let header = region.frame(0, true)?;
-        let entries = region.frame((abi::ENTRIES_OFFSET / 4096) as u64, true)?;
+        let area = Area::new()?;
         Ok(Arc::new(Port {
-            header,
-            entries,
-            region,
             inner: SpinLock::new(Inner {
+                area,
+                state: State::Serving,
+                incarnation: 0,
+                keeps: false,
+                objects: BTreeMap::new(),
+                parked: BTreeMap::new(),
                 slots: [const { Slot { generation: 1, state: SlotState::Free, payload: None } }; SLOTS],
                 free: u64::MAX,
                 submitted: 0,
@@ -108,7 +158,6 @@ impl Port {
                 backlog: Backlog::new(),
                 handles: BTreeMap::new(),
                 schemes: Vec::new(),
-                dead: false,
             }),
             slot_freed: WaitQueue::new(),
             readiness: Readiness::new(EPOLLOUT),
@@ -118,7 +167,7 @@ impl Port {
         }))
     }
 
-    /// A slot to fill; waits for one (EINTR). EIO: the server is gone.
+    /// A slot to fill; waits for one, or for a server that is to come (EINTR). EIO: the server is gone for good.
     pub(crate) fn reserve(&self) -> Result<Reserved> {
         if let Some(result) = self.try_reserve() {
             return result;
@@ -128,8 +177,10 @@ impl Port {
 
     fn try_reserve(&self) -> Option<Result<Reserved>> {
         let mut inner = self.inner.lock();
-        if inner.dead {
-            return Some(Err(Errno::EIO));
+        match inner.state {
+            State::Serving => {}
+            State::Waiting | State::Adopting => return None,
+            State::Dead => return Some(Err(Errno::EIO)),
         }
         if inner.free == 0 {
             return None;
@@ -139,7 +190,7 @@ impl Port {
             Some(frame) => frame.clone(),
             None => {
                 let page = (abi::PAYLOAD_OFFSET / 4096 + index) as u64;
-                match self.region.frame(page, true) {
+                match inner.area.region.frame(page, true) {
                     Ok(frame) => {
                         inner.slots[index].payload = Some(frame.clone());
                         frame
@@ -149,9 +200,10 @@ impl Port {
             }
         };
         inner.free &= !(1 << index);
+        let incarnation = inner.incarnation;
         let slot = &mut inner.slots[index];
         slot.state = SlotState::Reserved;
-        Some(Ok(Reserved { index, tag: slot.generation << 8 | index as u64, payload }))
+        Some(Ok(Reserved { index, tag: slot.generation << 8 | index as u64, payload, incarnation }))
     }
 
     /// Gives a reserved or answered slot back.
@@ -170,7 +222,8 @@ impl Port {
         let slot = &mut inner.slots[index];
         slot.generation = (slot.generation + 1) & 0x7fff_ffff_ffff;
         slot.state = SlotState::Free;
-        match inner.backlog.pop_front() {
+        let next = if inner.state == State::Serving { inner.backlog.pop_front() } else { None };
+        match next {
             Some(mut message) => {
                 message.tag = inner.slots[index].generation << 8 | index as u64;
                 self.publish(inner, index, message, None)
@@ -182,20 +235,21 @@ impl Port {
         }
     }
 
-    /// Announces a filled slot; returns a receiver to run, if one waits. EIO: the server is gone (and the slot is free again).
+    /// Announces a filled slot; returns a receiver to run, if one waits. EAGAIN: the server for which the slot was reserved is gone, and
+    /// the slot is free again: start anew.
     pub(crate) fn announce(
         &self,
-        index: usize,
+        slot: &Reserved,
         request: Request,
-        caller: Option<&Arc<Thread>>,
+        caller: &Arc<Thread>,
     ) -> Result<Option<Arc<Thread>>> {
         let mut inner = self.inner.lock();
-        if inner.dead {
-            inner.slots[index].state = SlotState::Free;
-            inner.free |= 1 << index;
-            return Err(Errno::EIO);
+        if inner.incarnation != slot.incarnation {
+            drop(inner);
+            self.release(slot.index);
+            return Err(Errno::EAGAIN);
         }
-        let server = self.publish(&mut inner, index, request, caller.cloned());
+        let server = self.publish(&mut inner, slot.index, request, Some(caller.clone()));
         let first = inner.pending == 1;
         drop(inner);
         if server.is_none() && first {
@@ -211,12 +265,12 @@ impl Port {
         request: Request,
         caller: Option<Arc<Thread>>,
     ) -> Option<Arc<Thread>> {
-        self.entries.write_as(index * size_of::<Request>(), &request);
+        inner.area.entries.write_as(index * size_of::<Request>(), &request);
         inner.slots[index].state = SlotState::Held(caller);
         let place = inner.submitted as usize % SLOTS;
-        self.header.write_as(abi::RING_OFFSET + 2 * place, &(index as u16));
+        inner.area.header.write_as(abi::RING_OFFSET + 2 * place, &(index as u16));
         inner.submitted = inner.submitted.wrapping_add(1);
-        self.header.atomic_u32(0).store(inner.submitted, Release);
+        inner.area.header.atomic_u32(0).store(inner.submitted, Release);
         inner.pending += 1;
         inner.receivers.pop_front()
     }
@@ -224,7 +278,10 @@ impl Port {
     /// Sends a message that nobody waits for.
     pub fn post(&self, request: Request) {
         let mut inner = self.inner.lock();
-        if inner.dead {
+        if inner.state != State::Serving {
+            if inner.keeps_message(request.op) {
+                inner.backlog.push_back(request);
+            }
             return;
         }
         let server = if inner.free != 0 {
@@ -258,13 +315,20 @@ impl Port {
         true
     }
 
-    /// Takes one answer from the server's thread `me`; returns the caller to wake.
-    fn complete(self: &Arc<Self>, me: &Arc<Thread>, completion: Completion) -> Option<Arc<Thread>> {
+    /// Takes one answer from the thread `me` of the server: the nth of the region, or a given one. Returns the caller to wake.
+    fn complete(self: &Arc<Self>, me: &Arc<Thread>, incarnation: u32, answer: Given) -> Option<Arc<Thread>> {
+        let mut inner = self.inner.lock();
+        if inner.incarnation != incarnation {
+            return None;
+        }
+        let completion: Completion = match answer {
+            Given::At(n) => inner.area.header.read_as(abi::COMPLETIONS_OFFSET + n * size_of::<Completion>()),
+            Given::Here(completion) => completion,
+        };
         let kind = (completion.tag >> abi::ANSWER_SHIFT) as u8;
         let tag = completion.tag & ((1 << abi::ANSWER_SHIFT) - 1);
-        let mut inner = self.inner.lock();
         let index = find(&inner, tag)?;
-        let entry: Request = self.entries.read_as(index * size_of::<Request>());
+        let entry: Request = inner.area.entries.read_as(index * size_of::<Request>());
         let SlotState::Held(caller) = &mut inner.slots[index].state else { return None };
         let Some(caller) = caller.take() else {
             // Nobody waits. A handle that was opened for the one that went away is closed again.
@@ -357,55 +421,40 @@ impl Port {
         inner.handles.get(&id).and_then(Weak::upgrade).ok_or(Errno::EBADF)
     }
 
-    /// The port serves this scheme name now.
-    pub(crate) fn serves(&self, entry: Arc<SchemeEntry>) {
-        self.inner.lock().schemes.push(entry);
+    /// The port serves this scheme name now. With `keeps` it outlives its server while the name is reserved.
+    pub(crate) fn serves(&self, entry: Arc<SchemeEntry>, keeps: bool) {
+        let mut inner = self.inner.lock();
+        inner.keeps |= keeps;
+        if !inner.schemes.iter().any(|known| Arc::ptr_eq(known, &entry)) {
+            inner.schemes.push(entry);
+        }
     }
 
-    /// The server closed the port or died: its callers get EIO, its handles hang up, its names are free.
+    /// The server is gone for good: its callers get EIO, its handles hang up, its names are free.
     fn shut_down(&self) {
         let mut inner = self.inner.lock();
-        inner.dead = true;
+        inner.state = State::Dead;
+        inner.incarnation += 1;
         let schemes = core::mem::take(&mut inner.schemes);
         let handles = core::mem::take(&mut inner.handles);
-        let receivers = core::mem::take(&mut inner.receivers);
-        inner.backlog.clear();
-        let mut callers = Vec::new();
-        for slot in &mut inner.slots {
-            if let SlotState::Held(caller) = &mut slot.state {
-                callers.extend(caller.take());
-                slot.state = SlotState::Free;
-            }
-        }
+        let parked = core::mem::take(&mut inner.parked);
+        let objects = core::mem::take(&mut inner.objects);
+        let (callers, receivers) = inner.disband();
         drop(inner);
         for entry in schemes {
             entry.server_gone(self);
         }
-        for caller in callers {
-            caller.call.finish(Done {
-                kind: abi::ANSWER_VALUE,
-                result: -i64::from(Errno::EIO.0),
-                len: 0,
-                args: [0; 3],
-                file: None,
-                handle: None,
-                holds_slot: false,
-            });
-            sched::unpark(&caller);
-        }
-        for thread in receivers {
-            sched::unpark(&thread);
-        }
+        send_away(callers, receivers);
         self.slot_freed.wake_all();
         for handle in handles.into_values().filter_map(|h| h.upgrade()) {
-            handle.readiness.raise(EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR);
-            handle.retry();
+            handle.hang_up();
         }
+        drop((parked, objects));
     }
 
-    /// The server is gone.
+    /// The server is gone for good.
     pub fn is_dead(&self) -> bool {
-        self.inner.lock().dead
+        self.inner.lock().state == State::Dead
     }
 
     /// Who waits for a request's answer.
@@ -419,6 +468,44 @@ impl Port {
     }
 }
 
+impl Inner {
+    /// Ends what the server has in hand: who waits for its answers, and its threads that wait for requests. Slots that a caller fills or
+    /// empties remain that caller's.
+    fn disband(&mut self) -> (Vec<Arc<Thread>>, VecDeque<Arc<Thread>>) {
+        self.backlog.clear();
+        self.pending = 0;
+        let mut callers = Vec::new();
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if let SlotState::Held(caller) = &mut slot.state {
+                callers.extend(caller.take());
+                slot.state = SlotState::Free;
+                slot.generation = (slot.generation + 1) & 0x7fff_ffff_ffff;
+                self.free |= 1 << index;
+            }
+        }
+        (callers, core::mem::take(&mut self.receivers))
+    }
+}
+
+/// The server in whose hands these are is gone: the callers get EIO.
+fn send_away(callers: Vec<Arc<Thread>>, receivers: VecDeque<Arc<Thread>>) {
+    for caller in callers {
+        caller.call.finish(Done {
+            kind: crate::call::SERVER_GONE,
+            result: -i64::from(Errno::EIO.0),
+            len: 0,
+            args: [0; 3],
+            file: None,
+            handle: None,
+            holds_slot: false,
+        });
+        sched::unpark(&caller);
+    }
+    for thread in receivers {
+        sched::unpark(&thread);
+    }
+}
+
 /// The held slot that a tag names.
 fn find(inner: &Inner, tag: u64) -> Option<usize> {
     let index = (tag & 0xff) as usize;
@@ -426,12 +513,17 @@ fn find(inner: &Inner, tag: u64) -> Option<usize> {
     (slot.generation == tag >> 8 && matches!(slot.state, SlotState::Held(_))).then_some(index)
 }
 
-/// The server's end of a port: what its file descriptor refers to. Dropping it shuts the port down.
-pub struct PortEnd(pub Arc<Port>);
+/// The server's end of a port: what its file descriptor refers to. Dropping it ends the server.
+pub struct PortEnd {
+    /// The port.
+    pub port: Arc<Port>,
+    incarnation: u32,
+    region: Arc<MemoryObject>,
+}
 
 impl Drop for PortEnd {
     fn drop(&mut self) {
-        self.0.shut_down();
+        self.port.server_ended();
     }
 }
 
@@ -441,17 +533,17 @@ impl Object for PortEnd {
     }
 
     fn readiness(&self) -> Option<&Readiness> {
-        Some(&self.0.readiness)
+        Some(&self.port.readiness)
     }
 
     fn memory(&self, _file: &File, _writable: bool) -> Result<Arc<MemoryObject>> {
-        Ok(self.0.region.clone())
+        Ok(self.region.clone())
     }
 }
 
 fn port_of(me: &Arc<Thread>, fd: u64) -> Result<Arc<Port>> {
     let file = me.process.file(fd as i32)?;
-    Ok(file.object::<PortEnd>().ok_or(Errno::EINVAL)?.0.clone())
+    Ok(file.object::<PortEnd>().ok_or(Errno::EINVAL)?.port.clone())
 }
 
 /// PORT_CREATE.
@@ -459,19 +551,26 @@ pub fn port_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     if !hal::mem::has_room() {
         return Err(Errno::ENOMEM);
     }
-    let file = File::new(Arc::new(PortEnd(Port::new()?)), O_RDWR);
+    let port = Port::new()?;
+    let region = port.inner.lock().area.region.clone();
+    let file = File::new(Arc::new(PortEnd { port, incarnation: 0, region }), O_RDWR);
     Ok(me.process.install(file, a[0] & u64::from(O_CLOEXEC) != 0)? as usize)
 }
 
 /// REPLY_RECEIVE.
 pub fn reply_receive(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let [fd, completions, flags, timeout, ..] = *a;
-    let port = port_of(me, fd)?;
+    let (port, incarnation) = {
+        let file = me.process.file(fd as i32)?;
+        let end = file.object::<PortEnd>().ok_or(Errno::EINVAL)?;
+        (end.port.clone(), end.incarnation)
+    };
     if completions > SLOTS as u64 {
         return Err(Errno::EINVAL);
     }
     if flags & ochre_abi::syscall::RECEIVE_ANSWER_ONE != 0 {
-        if let Some(caller) = port.complete(me, Completion { tag: a[4], result: a[5] as i64 }) {
+        if let Some(caller) = port.complete(me, incarnation, Given::Here(Completion { tag: a[4], result: a[5] as i64 }))
+        {
             sched::unpark(&caller);
         }
         return Ok(0);
@@ -479,8 +578,7 @@ pub fn reply_receive(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     // The last answered caller gets this CPU directly if nothing else is to do here.
     let mut caller: Option<Arc<Thread>> = None;
     for n in 0..completions as usize {
-        let completion = port.header.read_as(abi::COMPLETIONS_OFFSET + n * size_of::<Completion>());
-        if let Some(next) = port.complete(me, completion) {
+        if let Some(next) = port.complete(me, incarnation, Given::At(n)) {
             if let Some(previous) = caller.replace(next) {
                 sched::unpark(&previous);
             }
@@ -492,11 +590,16 @@ pub fn reply_receive(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     };
     loop {
         let mut inner = port.inner.lock();
-        let finished = if inner.pending > 0 {
+        if inner.state == State::Adopting && inner.incarnation == incarnation {
+            drop(inner);
+            port.open_again();
+            inner = port.inner.lock();
+        }
+        let finished = if inner.incarnation != incarnation {
+            Some(Err(Errno::EIO))
+        } else if inner.pending > 0 {
             port.readiness.clear(EPOLLIN);
             Some(Ok(core::mem::take(&mut inner.pending)))
-        } else if inner.dead {
-            Some(Err(Errno::EIO))
         } else if flags & ochre_abi::syscall::RECEIVE_NOWAIT != 0 {
             Some(Ok(0))
         } else {

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use hal::SpinLock;
 use ochre_abi::call::{self as abi, CallArgs, PAYLOAD_MAX, Request, WINDOW_READ, WINDOW_WRITE, Window};
-use ochre_abi::event::{EPOLLIN, EPOLLOUT};
+use ochre_abi::event::{EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT};
 use ochre_abi::file::{AT_FDCWD, O_NONBLOCK, O_PATH, SEEK_END, Stat};
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
@@ -41,6 +41,8 @@ pub struct SchemeHandle {
     flush: AtomicBool,
     /// The server wants to know of reads and writes.
     tell: AtomicBool,
+    /// The server is gone for good, or dropped the handle.
+    dead: AtomicBool,
 }
 
 impl SchemeHandle {
@@ -61,6 +63,7 @@ impl SchemeHandle {
             retry_wait: WaitQueue::new(),
             flush: AtomicBool::new(flags & abi::OPENED_FLUSH != 0),
             tell: AtomicBool::new(flags & abi::OPENED_TELL != 0),
+            dead: AtomicBool::new(false),
         });
         port.add_handle(&handle);
         handle
@@ -71,7 +74,30 @@ impl SchemeHandle {
         drop(old);
     }
 
-    fn attached(&self) -> Option<Arc<MemoryObject>> {
+    /// `OPENED_` flags, with what the server set since.
+    pub(crate) fn flags_now(&self) -> u64 {
+        let set = |on: &AtomicBool, flag| if on.load(SeqCst) { flag } else { 0 };
+        self.flags | set(&self.flush, abi::OPENED_FLUSH) | set(&self.tell, abi::OPENED_TELL)
+    }
+
+    /// No server will answer for it any more.
+    pub(crate) fn hang_up(&self) {
+        self.dead.store(true, SeqCst);
+        self.readiness.raise(EPOLLIN | EPOLLOUT | EPOLLHUP | EPOLLERR);
+        self.retry();
+    }
+
+    /// Calls that a server had when it ended are made again.
+    fn repeats(&self) -> bool {
+        self.flags & abi::OPENED_REPEATABLE != 0
+    }
+
+    /// EIO for a handle that no server answers for.
+    pub(crate) fn alive(&self) -> Result<()> {
+        if self.dead.load(SeqCst) { Err(Errno::EIO) } else { Ok(()) }
+    }
+
+    pub(crate) fn attached(&self) -> Option<Arc<MemoryObject>> {
         self.attached.lock().clone()
     }
 
@@ -135,6 +161,7 @@ impl SchemeHandle {
     }
 
     fn call(&self, what: Call<'_>) -> Result<(usize, [u64; 3])> {
+        self.alive()?;
         let me = thread::current();
         match call::call(&me, &self.port, what)? {
             Answer::Value(value, args) => Ok((value, args)),
@@ -170,7 +197,7 @@ impl SchemeHandle {
             return object.read(offset, to);
         }
         let args = [offset.unwrap_or(u64::MAX), to.len as u64, u64::from(file.flags() & O_NONBLOCK)];
-        let plain = Call::plain(abi::OP_READ, self.id, args);
+        let plain = Call { repeats: self.repeats(), ..Call::plain(abi::OP_READ, self.id, args) };
         let bytes = if to.len <= PAYLOAD_MAX {
             self.call(Call { output: to, ..plain })?.0
         } else {
@@ -191,7 +218,7 @@ impl SchemeHandle {
             }
         }
         let args = [offset.unwrap_or(u64::MAX), from.len as u64, u64::from(file.flags() & O_NONBLOCK)];
-        let plain = Call::plain(abi::OP_WRITE, self.id, args);
+        let plain = Call { repeats: self.repeats(), ..Call::plain(abi::OP_WRITE, self.id, args) };
         let bytes = if from.len <= PAYLOAD_MAX {
             self.call(Call { input: Input::User(from), ..plain })?.0
         } else {
@@ -203,6 +230,7 @@ impl SchemeHandle {
 
     /// dup with a name: the server makes a new handle from this one.
     pub(crate) fn dup_named(&self, me: &Arc<Thread>, name: &[u8], cloexec: bool) -> Result<i32> {
+        self.alive()?;
         let what = Call { input: Input::Kernel(name), ..Call::plain(abi::OP_DUP, self.id, [0; 3]) };
         let answer = call::call(me, &self.port, what)?;
         let flags = ochre_abi::file::O_RDWR | if cloexec { ochre_abi::file::O_CLOEXEC } else { 0 };
@@ -242,7 +270,10 @@ pub(crate) fn file_of(answer: Answer, flags: u32, path: Option<Vec<u8>>) -> Resu
 
 impl Drop for SchemeHandle {
     fn drop(&mut self) {
-        self.port.close_handle(self.id);
+        // A handle that the server dropped may have a successor of the same id.
+        if self.alive().is_ok() {
+            self.port.close_handle(self.id);
+        }
     }
 }
 
@@ -323,6 +354,7 @@ impl Object for SchemeHandle {
         let call_args = if positioned { [file.position(), args.args[1], args.args[2]] } else { args.args };
         let (value, answer) = loop {
             let seen = self.retries.load(SeqCst);
+            self.alive()?;
             let what = Call {
                 op,
                 handle: self.id,
@@ -331,6 +363,7 @@ impl Object for SchemeHandle {
                 output: UserSlice::new(args.output, args.output_len)?,
                 windows,
                 files: read_files(&me, args)?,
+                repeats: op == abi::OP_SYNC && self.repeats(),
             };
             match call::call(&me, &self.port, what)? {
                 Answer::Value(value, args) => break (value, args),

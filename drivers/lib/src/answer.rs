@@ -105,6 +105,12 @@ impl Answer {
         Self { later: true, ..Self::value(0) }
     }
 
+    /// Reads, writes and syncs of the opened handle that a server had when it ended go to its successor: nobody notices whether they
+    /// take place once or twice.
+    pub const fn repeatable(self) -> Self {
+        self.flag(OPENED_REPEATABLE)
+    }
+
     /// The kernel takes all writes of the opened handle, without a request, and drops them.
     pub const fn writes_vanish(self) -> Self {
         self.flag(OPENED_WRITES_VANISH)

@@ -1,7 +1,7 @@
 //! What a server asks of the kernel, as a trait, so that tests can play the kernel.
 
 use ochre_abi::Result;
-use ochre_abi::call::CallerInfo;
+use ochre_abi::call::{CallerInfo, PortNext};
 use ochre_rt::{OwnedFd, syscall};
 
 /// The system calls on a port. The functions are those of [`ochre_rt::syscall`] without the port's fd.
@@ -24,6 +24,12 @@ pub trait Gate: Send + Sync {
     fn ready(&self, handle: u64, set: u32, clear: u32) -> Result<()>;
     /// The object that serves a handle's reads and maps.
     fn attach(&self, handle: u64, object: i32, size: u64) -> Result<()>;
+    /// What the port has.
+    fn next(&self, next: &mut PortNext) -> Result<()>;
+    /// Keeps a memory object for the successors (−1: no longer).
+    fn park(&self, key: u64, object: i32) -> Result<()>;
+    /// Is done with a handle that is still open.
+    fn drop_handle(&self, handle: u64) -> Result<()>;
 }
 
 /// The kernel's port.
@@ -65,5 +71,17 @@ impl Gate for KernelGate {
 
     fn attach(&self, handle: u64, object: i32, size: u64) -> Result<()> {
         syscall::handle_attach(self.0.get(), handle, object, size)
+    }
+
+    fn next(&self, next: &mut PortNext) -> Result<()> {
+        syscall::port_next(self.0.get(), next)
+    }
+
+    fn park(&self, key: u64, object: i32) -> Result<()> {
+        syscall::port_park(self.0.get(), key, object)
+    }
+
+    fn drop_handle(&self, handle: u64) -> Result<()> {
+        syscall::handle_drop(self.0.get(), handle)
     }
 }

@@ -33,6 +33,7 @@ extern crate alloc;
 mod answer;
 mod client;
 mod gate;
+mod inheritance;
 pub mod locks;
 mod op;
 #[cfg(feature = "std")]
@@ -46,6 +47,7 @@ pub mod watch;
 pub use answer::Answer;
 pub use client::Client;
 pub use gate::{Gate, KernelGate};
+pub use inheritance::{Inheritance, InheritedHandle};
 pub use ochre_abi as abi;
 pub use ochre_abi::{Errno, Result};
 pub use op::{Op, Xattr};

@@ -1,13 +1,15 @@
 //! The loop: receives requests, has them handled, sends answers.
 
 use crate::gate::{Gate, KernelGate};
+use crate::inheritance::Inheritance;
 use crate::request::Request;
 use crate::scheme::Scheme;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use ochre_abi::call::SLOTS;
-use ochre_abi::syscall::{FOREVER, RECEIVE_NOWAIT};
+use ochre_abi::file::O_CLOEXEC;
+use ochre_abi::syscall::{FOREVER, RECEIVE_NOWAIT, SCHEME_KEEPS};
 use ochre_abi::{Errno, Result};
 use ochre_rt::region::Region;
 use ochre_rt::{OwnedFd, syscall};
@@ -43,6 +45,22 @@ impl Port {
         self.gate.ready(handle, ochre_abi::call::READY_TELL, 0)
     }
 
+    /// Is done with a handle that is still open: EIO for its users, and no close will come. EBADF: there is no such handle.
+    pub fn drop_handle(&self, handle: u64) -> Result<()> {
+        self.gate.drop_handle(handle)
+    }
+
+    /// Keeps a memory object under a key at a port that outlives its server ([`crate::Inheritance::parked`]), instead of what is there.
+    /// EINVAL: the descriptor is not a memory object's; ENOMEM.
+    pub fn park(&self, key: u64, object: i32) -> Result<()> {
+        self.gate.park(key, object)
+    }
+
+    /// Takes away what is parked under a key; ENOENT.
+    pub fn unpark(&self, key: u64) -> Result<()> {
+        self.gate.park(key, -1)
+    }
+
     /// From now on reads and maps of a handle are served from a memory object (`None`: by requests).
     pub fn attach(&self, handle: u64, object: Option<(i32, u64)>) -> Result<()> {
         let (fd, size) = object.unwrap_or((-1, 0));
@@ -70,10 +88,30 @@ pub struct Server {
 impl Server {
     /// A port without a name; [`Self::serve`] gives it some.
     pub fn new() -> Result<Self> {
-        let fd = OwnedFd::new(syscall::port_create(ochre_abi::file::O_CLOEXEC)?);
+        Self::of(OwnedFd::new(syscall::port_create(O_CLOEXEC)?))
+    }
+
+    fn of(fd: OwnedFd) -> Result<Self> {
         let region = Region::map(fd.get())?;
         let number = fd.get();
         Ok(Self { fd: number, ..Self::with(Box::new(KernelGate(fd)), region) })
+    }
+
+    /// A port that serves /scheme/NAME, and outlives this server while the name is reserved (init does that for its services): the next
+    /// one takes it over by calling this, and finds what is there in the [`Inheritance`]. A server that does without a predecessor's
+    /// handles drops them. EPERM without RIGHT_SCHEME; EEXIST while another server has the name.
+    pub fn register_keeping(name: &str) -> Result<(Self, Inheritance)> {
+        let server = match syscall::port_adopt(name.as_bytes(), O_CLOEXEC) {
+            Ok(fd) => Self::of(OwnedFd::new(fd))?,
+            Err(Errno::ENOENT) => {
+                let server = Self::new()?;
+                syscall::scheme_register(name.as_bytes(), server.fd, SCHEME_KEEPS)?;
+                server
+            }
+            Err(error) => return Err(error),
+        };
+        let inheritance = Inheritance::new(server.port());
+        Ok((server, inheritance))
     }
 
     /// A port that serves /scheme/NAME. EPERM without RIGHT_SCHEME; EEXIST while another server has the name.
@@ -90,7 +128,7 @@ impl Server {
 
     /// Serves /scheme/NAME from this port, too.
     pub fn serve(&self, name: &str) -> Result<()> {
-        syscall::scheme_register(name.as_bytes(), self.fd)
+        syscall::scheme_register(name.as_bytes(), self.fd, 0)
     }
 
     /// The port's descriptor, which is readable (poll, epoll) while requests wait.

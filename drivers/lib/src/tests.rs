@@ -127,6 +127,36 @@ impl Gate for FakeKernel {
     fn attach(&self, _: u64, _: i32, _: u64) -> Result<()> {
         Ok(())
     }
+
+    /// The handles 3, 7 and the last there can be, and nothing parked.
+    fn next(&self, next: &mut call::PortNext) -> Result<()> {
+        let ids = if next.kind == call::NEXT_HANDLE { &[3, 7, u64::MAX][..] } else { &[] };
+        let id = *ids.iter().find(|id| **id >= next.from).ok_or(Errno::ENOENT)?;
+        *next = call::PortNext { from: id, key: id, flags: call::OPENED_SEEKABLE, ready: 5, fd: -1, ..*next };
+        Ok(())
+    }
+
+    fn park(&self, _: u64, _: i32) -> Result<()> {
+        Err(Errno::EINVAL)
+    }
+
+    fn drop_handle(&self, _: u64) -> Result<()> {
+        Err(Errno::EBADF)
+    }
+}
+
+#[test]
+fn an_inheritance_is_listed_whole() {
+    let inheritance = crate::inheritance::Inheritance::new(FakeKernel::new().server().port());
+    assert_eq!(inheritance.handle_ids(), Ok(vec![3, 7, u64::MAX]));
+    assert_eq!(inheritance.free_id(), Ok(u64::MAX));
+    let handles = inheritance.handles().unwrap();
+    assert!(
+        handles
+            .iter()
+            .all(|handle| handle.flags == call::OPENED_SEEKABLE && handle.ready == 5 && handle.object.is_none())
+    );
+    assert!(inheritance.parked().unwrap().is_empty() && inheritance.objects().unwrap().is_empty());
 }
 
 /// Keeps what is written, gives it back to reads; a read of an empty one waits.

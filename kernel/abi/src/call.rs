@@ -125,6 +125,10 @@ pub const OPENED_FLUSH: u64 = 256;
 /// [`ANSWER_OPENED`]: as with [`READY_TELL`].
 pub const OPENED_TELL: u64 = 512;
 
+/// [`ANSWER_OPENED`]: a read, write or sync that the server had when it ended can be made again: by its successor, if the port is kept.
+/// The caller notices nothing. Other calls fail with EIO then, since nobody knows whether they took place.
+pub const OPENED_REPEATABLE: u64 = 1024;
+
 /// Nobody waits for the answer: the last descriptor of `handle` is gone.
 pub const OP_CLOSE: u16 = 1;
 /// Nobody waits for the answer: args\[0\] is the tag of a request whose caller was signalled (answer it soon: EINTR or its result) or is gone (args\[1\] = 1).
@@ -278,6 +282,32 @@ pub struct SocketNext {
     pub key: u64,
     pub key_len: u64,
 }
+
+/// Argument of PORT_NEXT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, FromBytes, IntoBytes, Immutable, KnownLayout)]
+pub struct PortNext {
+    /// [`NEXT_HANDLE`] and its neighbours.
+    pub kind: u32,
+    /// In: 0, or −1 if no descriptor is wanted. Out: the object that is attached to a handle (−1: none), that is paged, or parked; close-on-exec.
+    pub fd: i32,
+    /// In: where to look from; out: where it was found. For the next one pass that and 1.
+    pub from: u64,
+    /// Out: the handle's id, the pager's cookie, or the key.
+    pub key: u64,
+    /// Out: a handle's `OPENED_` flags.
+    pub flags: u64,
+    /// Out: a handle's readiness.
+    pub ready: u32,
+    pub reserved: u32,
+}
+
+/// [`PortNext::kind`]: living handles, in the order of their ids.
+pub const NEXT_HANDLE: u32 = 0;
+/// [`PortNext::kind`]: objects whose pager the port is.
+pub const NEXT_OBJECT: u32 = 1;
+/// [`PortNext::kind`]: parked objects, in the order of their keys.
+pub const NEXT_PARKED: u32 = 2;
 
 /// Who made a request (CALLER_INFO).
 #[repr(C)]

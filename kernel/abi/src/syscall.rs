@@ -54,8 +54,8 @@ syscalls! {
     28 CALLER_INFO "`(port, tag, *CallerInfo)`"
     29 HANDLE_READY "`(port, handle, set, clear)`: readiness bits (EPOLL*) of a handle the server opened."
     30 HANDLE_ATTACH "`(port, handle, object fd or -1, size)`: reads and maps of the handle are served from the object."
-    31 SCHEME_REGISTER "`(name, name_len, port)`: serves /scheme/NAME from this port; needs RIGHT_SCHEME. EEXIST while another port serves it."
-    32 SCHEME_RESERVE "`(name, name_len, flags)`: the name outlives its server: opens wait for the next one; flags 0 gives the reservation up. Needs RIGHT_SCHEME."
+    31 SCHEME_REGISTER "`(name, name_len, port, flags SCHEME_KEEPS)`: serves /scheme/NAME from this port; needs RIGHT_SCHEME. EEXIST while another port serves it."
+    32 SCHEME_RESERVE "`(name, name_len, flags)`: the name outlives its server: opens wait for the next one, and so does a port with SCHEME_KEEPS; flags 0 gives the reservation up. Needs RIGHT_SCHEME."
 
     // Memory
     36 MMAP "`(addr, len, prot, flags, fd, offset) -> addr`: mmap(2)."
@@ -67,7 +67,7 @@ syscalls! {
     42 OBJECT_CREATE "`(size, flags ObjectFlags) -> fd`: a memory object."
     43 OBJECT_SLICE "`(fd, offset, len, flags) -> fd`: a view of a page-aligned part of an object; OBJECT_READ_ONLY gives up writing."
     44 OBJECT_PHYS "`(fd, offset, *u64, count) -> count`: physical addresses of the (pinned) pages, for DMA; needs RIGHT_DEVICE."
-    45 OBJECT_PAGER "`(object, port, cookie)`: the port supplies this object's absent pages (PAGE_IN) and gets dirty ones (PAGE_OUT)."
+    45 OBJECT_PAGER "`(object, port, cookie)`: the port supplies this object's absent pages (PAGE_IN) and gets dirty ones (PAGE_OUT). Port −1: nobody does any more, EIO for who needs one."
     46 OBJECT_SUPPLY "`(object, offset, buffer, len, status) -> bytes`: the pager's answer; status != 0 is an errno for those who wait."
     47 OBJECT_CLEAN "`(object, offset, len, *u64, max) -> count`: takes the dirty pages' offsets and write-protects them."
     48 OBJECT_EVICT "`(object, offset, len) -> pages`: drops clean pages, unmapping them everywhere."
@@ -187,6 +187,11 @@ syscalls! {
     // Servers, continued
     152 CALLER_GROUPS "`(port, tag, *u32, count) -> groups`: the supplementary groups of who made a held request, sorted; as many as there is room for are written, the value is how many there are."
 
+    155 PORT_ADOPT "`(name, name_len, flags O_CLOEXEC) -> fd`: takes over the port of that name whose server ended; map its region anew. Calls wait until the first REPLY_RECEIVE. ENOENT: there is none; EEXIST: it is served. Needs RIGHT_SCHEME."
+    156 PORT_NEXT "`(port, *PortNext)`: what the port has: living handles, objects whose pager it is, parked objects, one by one; ENOENT after the last."
+    157 PORT_PARK "`(port, key, fd or -1)`: keeps a memory object at the port for the server's successors, instead of what is there; −1 takes it away (ENOENT)."
+    158 HANDLE_DROP "`(port, handle)`: the server is done with a handle that is still open: EIO for its users."
+
     // Job control
     150 GROUP_INFO "`(pgid, *GroupInfo)`: session of a process group, and whether it is orphaned; ESRCH."
     151 GROUP_SIGNAL "`(pgid, signal)`: a signal from a terminal (SI_KERNEL) to a group; needs RIGHT_KILL; ESRCH."
@@ -199,6 +204,10 @@ pub const END: u64 = BASE + 160;
 pub const ITIMER_FIRST: u64 = 1 << 20;
 /// See [`ITIMER_FIRST`].
 pub const ITIMER_LAST: u64 = ITIMER_FIRST + 2;
+
+/// [`SCHEME_REGISTER`]: the port outlives its server while the name is reserved: its handles wait for the next one, which takes them over
+/// ([`PORT_ADOPT`]).
+pub const SCHEME_KEEPS: u64 = 1;
 
 /// [`REPLY_RECEIVE`]: do not wait for requests.
 pub const RECEIVE_NOWAIT: u64 = 1;

@@ -443,6 +443,7 @@ impl MemoryObject {
 
 impl Drop for MemoryObject {
     fn drop(&mut self) {
+        self.leave_pager();
         if let Some(account) = &self.account {
             account.release(Charge::Object, self.state.get_mut().pages.len());
         }

@@ -96,9 +96,13 @@ pub fn object_phys(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
 pub fn object_pager(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let [fd, port, cookie, ..] = *a;
     let object = writable(me, fd)?;
+    if port as i32 == -1 {
+        object.drop_pager();
+        return Ok(0);
+    }
     let port = me.process.file(port as i32)?;
     let end = port.object::<PortEnd>().ok_or(Errno::EINVAL)?;
-    object.set_pager(end.0.clone(), cookie).map(|()| 0)
+    object.set_pager(end.port.clone(), cookie).map(|()| 0)
 }
 
 /// OBJECT_SUPPLY.

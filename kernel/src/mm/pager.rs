@@ -46,22 +46,62 @@ pub(super) fn wake(state: &mut State) {
 impl MemoryObject {
     /// From now on `port` supplies this object's absent pages. Pages that are here stay (and are clean). Requests that the
     /// former pager has not answered are made again. EINVAL unless it is a sparse object.
-    pub fn set_pager(&self, port: Arc<Port>, cookie: u64) -> Result<()> {
+    pub fn set_pager(self: &Arc<Self>, port: Arc<Port>, cookie: u64) -> Result<()> {
         if !matches!(self.kind, Kind::Sparse) {
             return Err(Errno::EINVAL);
         }
+        port.pages(self);
         let mut state = self.state.lock();
+        let another = state.pager.as_ref().filter(|old| !Arc::ptr_eq(&old.port, &port)).map(|old| old.port.clone());
         let old = state.pager.replace(Pager { port, cookie });
         self.paged.store(true, Relaxed);
         forget_requests(&mut state, 0..u64::MAX);
         wake(&mut state);
         drop(state);
         drop(old);
+        if let Some(another) = another {
+            another.forget_object(self.id());
+        }
         // What was mapped writable while nobody noted writes has to fault from now on.
         for space in self.mappers() {
             space.write_protect(self, 0..u64::MAX);
         }
         Ok(())
+    }
+
+    /// Its cookie, if `port` is its pager.
+    pub(crate) fn paged_by(&self, port: &Arc<Port>) -> Option<u64> {
+        let state = self.state.lock();
+        state.pager.as_ref().filter(|pager| Arc::ptr_eq(&pager.port, port)).map(|pager| pager.cookie)
+    }
+
+    /// The server of `port` ended: whoever waits for its answer asks its successor.
+    pub(crate) fn ask_again(&self, port: &Port) {
+        let mut state = self.state.lock();
+        if state.pager.as_ref().is_some_and(|pager| core::ptr::eq(&*pager.port, port)) {
+            forget_requests(&mut state, 0..u64::MAX);
+            wake(&mut state);
+        }
+    }
+
+    /// Nobody supplies absent pages any more: EIO for who waits for one, or needs one later.
+    pub(super) fn drop_pager(&self) {
+        let mut state = self.state.lock();
+        let old = state.pager.take();
+        forget_requests(&mut state, 0..u64::MAX);
+        wake(&mut state);
+        drop(state);
+        if let Some(old) = old {
+            old.port.forget_object(self.id());
+        }
+    }
+
+    /// The object goes: its pager need not know it any longer.
+    pub(super) fn leave_pager(&mut self) {
+        let id = self.id();
+        if let Some(pager) = self.state.get_mut().pager.take() {
+            pager.port.forget_object(id);
+        }
     }
 
     /// Waits until the page at `index` is here.

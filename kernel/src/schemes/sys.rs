@@ -294,7 +294,8 @@ fn schemes(text: &mut String) {
             continue;
         };
         let calls = port.calls.load(Relaxed);
-        let _ = write!(text, "served {calls} {}", port.latency_ns.load(Relaxed) / calls.max(1));
+        let state = if port.is_waiting() { "waiting" } else { "served" };
+        let _ = write!(text, "{state} {calls} {}", port.latency_ns.load(Relaxed) / calls.max(1));
         for bucket in &port.histogram {
             let _ = write!(text, " {}", bucket.load(Relaxed));
         }

@@ -20,7 +20,8 @@ impl Scheme for Null {
 }
 
 fn main() -> Result<()> {
-    let mut server = Server::register("null")?;
+    // There is nothing about a handle to remember.
+    let (mut server, _) = Server::register_keeping("null")?;
     ochre_scheme::ready();
     server.run(&mut Null)
 }

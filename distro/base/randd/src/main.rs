@@ -43,7 +43,7 @@ impl Rand {
 
 impl Scheme for Rand {
     fn open(&mut self, _: &mut Request, _flags: u32, _mode: u32) -> Result<Answer> {
-        Ok(Answer::opened(1))
+        Ok(Answer::opened(1).repeatable())
     }
 
     fn read(&mut self, request: &mut Request, _: Option<u64>, len: usize) -> Result<Answer> {
@@ -81,7 +81,8 @@ impl Scheme for Rand {
 }
 
 fn main() -> Result<()> {
-    let mut server = Server::register("rand")?;
+    // There is nothing about a handle to remember.
+    let (mut server, _) = Server::register_keeping("rand")?;
     ochre_scheme::ready();
     server.run(&mut Rand::new()?)
 }

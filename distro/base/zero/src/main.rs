@@ -16,7 +16,7 @@ impl Scheme for Zero {
         }
         match request.payload() {
             b"" => Ok(Answer::opened(ZERO).reads_zero().writes_vanish()),
-            b"full" => Ok(Answer::opened(FULL).reads_zero()),
+            b"full" => Ok(Answer::opened(FULL).reads_zero().repeatable()),
             _ => Err(Errno::ENOENT),
         }
     }
@@ -41,7 +41,8 @@ impl Scheme for Zero {
 }
 
 fn main() -> Result<()> {
-    let mut server = Server::register("zero")?;
+    // There is nothing about a handle to remember.
+    let (mut server, _) = Server::register_keeping("zero")?;
     ochre_scheme::ready();
     server.run(&mut Zero)
 }

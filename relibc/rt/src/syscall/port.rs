@@ -2,7 +2,7 @@
 
 use super::{address_mut, id, sys, unit};
 use ochre_abi::Result;
-use ochre_abi::call::{CallerInfo, WINDOW_READ, WINDOW_WRITE, WindowCopy};
+use ochre_abi::call::{CallerInfo, PortNext, WINDOW_READ, WINDOW_WRITE, WindowCopy};
 
 /// A new port; its region is mapped with mmap at offset 0 ([`ochre_abi::call::REGION_SIZE`] bytes). `flags`: 0 or O_CLOEXEC.
 pub fn port_create(flags: u32) -> Result<i32> {
@@ -72,9 +72,32 @@ pub fn handle_attach(port: i32, handle: u64, object: i32, size: u64) -> Result<(
     unit(sys!(HANDLE_ATTACH, port, handle, object, size))
 }
 
-/// Serves /scheme/NAME from the port. Needs RIGHT_SCHEME (EPERM); EEXIST while another port serves it.
-pub fn scheme_register(name: &[u8], port: i32) -> Result<()> {
-    unit(sys!(SCHEME_REGISTER, name.as_ptr(), name.len(), port))
+/// Serves /scheme/NAME from the port. `flags`: 0 or [`ochre_abi::syscall::SCHEME_KEEPS`]. Needs RIGHT_SCHEME (EPERM); EEXIST while
+/// another port serves it.
+pub fn scheme_register(name: &[u8], port: i32, flags: u64) -> Result<()> {
+    unit(sys!(SCHEME_REGISTER, name.as_ptr(), name.len(), port, flags))
+}
+
+/// Takes over the port of a scheme's name whose server ended and that was registered with SCHEME_KEEPS. Its region is to be mapped anew;
+/// calls wait until the first [`reply_receive`]. `flags`: 0 or O_CLOEXEC. ENOENT: there is none; EEXIST: somebody serves it; EPERM.
+pub fn port_adopt(name: &[u8], flags: u32) -> Result<i32> {
+    id(sys!(PORT_ADOPT, name.as_ptr(), name.len(), flags))
+}
+
+/// What the port has, one by one ([`PortNext`]); ENOENT after the last.
+pub fn port_next(port: i32, next: &mut PortNext) -> Result<()> {
+    unit(sys!(PORT_NEXT, port, address_mut(Some(next))))
+}
+
+/// Keeps a memory object at the port for the server's successors, under a key; −1: no longer (ENOENT). EINVAL: it is no memory object;
+/// ENOMEM.
+pub fn port_park(port: i32, key: u64, object: i32) -> Result<()> {
+    unit(sys!(PORT_PARK, port, key, object))
+}
+
+/// Is done with a handle of this port that is still open: EIO for its users. EBADF: there is no such handle.
+pub fn handle_drop(port: i32, handle: u64) -> Result<()> {
+    unit(sys!(HANDLE_DROP, port, handle))
 }
 
 /// Has a scheme's name outlive its server (`flags` 1): opens wait for the next one. `flags` 0 gives that up.
