@@ -44,8 +44,10 @@ pub enum Op {
     Truncate {
         size: u64,
     },
+    /// `all`: what else the file system has, too (syncfs).
     Sync {
         data_only: bool,
+        all: bool,
     },
     Chmod {
         mode: u32,
@@ -175,7 +177,7 @@ impl Op {
             OP_STAT => Op::Stat { flags: a },
             OP_GETDENTS => Op::GetDents { position: a, len: b as usize },
             OP_TRUNCATE => Op::Truncate { size: a },
-            OP_SYNC => Op::Sync { data_only: a == 1 },
+            OP_SYNC => Op::Sync { data_only: a == 1, all: a == 2 },
             OP_CHMOD => Op::Chmod { mode: a as u32 },
             OP_CHOWN => Op::Chown { uid: a as u32, gid: b as u32, flags: c },
             OP_UTIMENS => Op::Utimens { atime: a, mtime: b, flags: c },

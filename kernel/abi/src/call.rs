@@ -149,7 +149,7 @@ pub const OP_STAT: u16 = 8;
 pub const OP_GETDENTS: u16 = 9;
 /// args\[0\]: size.
 pub const OP_TRUNCATE: u16 = 10;
-/// args\[0\]: 1 = data only.
+/// args\[0\]: 1 = data only, 2 = all of the file system that the handle belongs to.
 pub const OP_SYNC: u16 = 11;
 /// Path (or the handle); args\[0\]: mode.
 pub const OP_CHMOD: u16 = 12;

@@ -152,7 +152,7 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
         SYS_fsync => files::fsync,
         SYS_fdatasync => files::fdatasync,
         SYS_sync => files::sync,
-        SYS_syncfs => files::fsync,
+        SYS_syncfs => files::syncfs,
         SYS_flock => files::flock,
         SYS_fchmod => files::fchmod,
         SYS_fchown => files::fchown,

@@ -6,6 +6,8 @@ extern crate alloc;
 
 mod locks;
 pub mod memory;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 pub mod server;
 pub mod tree;
 mod watches;

@@ -101,6 +101,7 @@ impl<S: Objects> FileServer<S> {
             Op::Flush => self.unlock(request.handle(), Some(request.caller().pid)),
             Op::GiveUp => self.locks.give_up(request.caller().pid, request.handle()),
             Op::Cancel { .. } => {}
+            Op::Sync { all: true, .. } => self.fs.sync_all()?,
             Op::Sync { .. } => {
                 let ino = self.fs.ino(request.handle())?;
                 self.fs.sync_file(ino)?;

@@ -119,13 +119,18 @@ pub unsafe fn fdatasync(a: Args) -> Result {
     operate(a[0], OP_SYNC, [1, 0, 0])
 }
 
+/// syncfs(2).
+pub unsafe fn syncfs(a: Args) -> Result {
+    operate(a[0], OP_SYNC, [2, 0, 0])
+}
+
 /// sync(2): of the root's file system.
 pub unsafe fn sync(_: Args) -> Result {
     use ochre_rt::abi::file::{AT_FDCWD, O_CLOEXEC, O_RDONLY};
     // sync cannot fail, and what cannot be reached has nothing to write.
     if let Ok(root) = ochre_rt::syscall::openat(AT_FDCWD, b"/", O_RDONLY | O_CLOEXEC, 0) {
         let root = ochre_rt::OwnedFd::new(root);
-        let _ = Call::new(OP_SYNC, [0; 3]).send(root.get());
+        let _ = Call::new(OP_SYNC, [2, 0, 0]).send(root.get());
     }
     Ok(0)
 }

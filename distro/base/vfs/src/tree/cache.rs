@@ -116,6 +116,14 @@ impl<S: Store> Fs<S> {
         Ok(())
     }
 
+    /// EROFS if nothing can be changed.
+    pub(super) fn changeable(&mut self) -> Result<()> {
+        match self.store.volume() {
+            Some(volume) if volume.read_only() => Err(Errno::EROFS),
+            _ => Ok(()),
+        }
+    }
+
     /// A node's attributes, to be changed: the volume gets them with the next [`Self::flush_attributes`].
     pub(super) fn attributes_mut(&mut self, ino: Ino) -> Result<&mut Attributes> {
         let node = self.nodes.get_mut(ino).ok_or(Errno::ENOENT)?;
@@ -176,6 +184,11 @@ impl<S: Store> Fs<S> {
         if !self.unsaved.contains(&ino) {
             return Ok(());
         }
+        // One that was opened without being written to may be forgotten.
+        if self.nodes.get(ino).is_none() {
+            self.unsaved.remove(&ino);
+            return Ok(());
+        }
         self.refresh(ino)?;
         let Self { store, nodes, .. } = self;
         let Some(node) = nodes.get_mut(ino) else { return Ok(()) };
@@ -216,7 +229,7 @@ impl<S: Store> Fs<S> {
     }
 
     #[cold]
-    fn trim_to(&mut self, idle: usize, nodes: usize) {
+    pub(super) fn trim_to(&mut self, idle: usize, nodes: usize) {
         let mut passes = 2 * self.idle.len();
         while self.idle.len() > idle && passes > 0 {
             passes -= 1;

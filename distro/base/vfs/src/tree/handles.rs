@@ -87,6 +87,9 @@ impl<S: Store> Fs<S> {
             }
         };
         self.check_open(ino, flags, access, create, caller)?;
+        if (access.writable || flags & O_TRUNC != 0) && matches!(self.node(ino)?.kind, Kind::File(_)) {
+            self.changeable()?;
+        }
         let mut replaced = false;
         if flags & O_TRUNC != 0 && matches!(self.node(ino)?.kind, Kind::File(_)) {
             replaced = self.set_size(ino, 0)?;

@@ -397,3 +397,5 @@ impl<S: Store> Fs<S> {
 mod model_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod volume_tests;

@@ -376,6 +376,9 @@ impl<S: Store> Fs<S> {
     /// access(2): the bits of `wanted` are R_OK, W_OK, X_OK.
     pub fn access(&mut self, at: At<'_>, wanted: u32, follow: bool, caller: &Caller) -> Outcome<()> {
         let (_, attributes, _) = self.attributes(at, follow, caller)?;
+        if wanted & WRITE != 0 && matches!(attributes.mode & S_IFMT, S_IFREG | S_IFDIR) {
+            self.changeable()?;
+        }
         Ok(caller.check(&attributes, wanted & 7)?)
     }
 
@@ -390,6 +393,7 @@ impl<S: Store> Fs<S> {
     /// chmod(2).
     pub fn change_mode(&mut self, at: At<'_>, mode: u32, follow: bool, caller: &Caller) -> Outcome<()> {
         let (ino, old, _) = self.attributes(at, follow, caller)?;
+        self.changeable()?;
         caller.check_owner(&old)?;
         if matches!(self.node(ino)?.kind, Kind::Symlink(_)) {
             return Err(Errno::EOPNOTSUPP.into());
@@ -405,6 +409,7 @@ impl<S: Store> Fs<S> {
     /// chown(2): only the superuser gives a file away; its owner may give it his own group.
     pub fn change_owner(&mut self, at: At<'_>, uid: u32, gid: u32, follow: bool, caller: &Caller) -> Outcome<()> {
         let (ino, old, _) = self.attributes(at, follow, caller)?;
+        self.changeable()?;
         let new_uid = if uid == ID_OMIT { old.uid } else { uid };
         let new_gid = if gid == ID_OMIT { old.gid } else { gid };
         let own = caller.uid == old.uid && new_uid == old.uid && (new_gid == old.gid || caller.is_member(new_gid));
@@ -426,6 +431,7 @@ impl<S: Store> Fs<S> {
     /// utimensat(2): ns, `u64::MAX` for now, one less to leave it.
     pub fn change_times(&mut self, at: At<'_>, atime: u64, mtime: u64, follow: bool, caller: &Caller) -> Outcome<()> {
         let (ino, old, _) = self.attributes(at, follow, caller)?;
+        self.changeable()?;
         if atime == TIME_OMIT && mtime == TIME_OMIT {
             return Ok(());
         }

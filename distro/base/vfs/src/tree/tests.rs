@@ -1,13 +1,16 @@
 //! One case at a time; what POSIX and Linux say of the corners.
 
 use super::*;
+use crate::model::Model;
 use core::cell::Cell;
 use ochre_abi::file::*;
 
 /// Data in vectors; some of them read-only, as the archive's.
 #[derive(Debug, Default)]
 pub struct Vecs {
-    clock: Cell<u64>,
+    pub clock: Cell<u64>,
+    /// What is behind the tree.
+    pub volume: Option<Model>,
 }
 
 #[derive(Debug)]
@@ -15,16 +18,29 @@ pub struct Bytes {
     pub bytes: Vec<u8>,
     pub read_only: bool,
     pub modified: u64,
+    pub ino: Ino,
 }
 
 impl Store for Vecs {
     type Data = Bytes;
 
-    fn create(&mut self, _: Ino, _: u64) -> Result<Bytes> {
-        Ok(Bytes { bytes: Vec::new(), read_only: false, modified: 0 })
+    fn volume(&mut self) -> Option<&mut dyn Volume> {
+        Some(self.volume.as_mut()?)
+    }
+    fn create(&mut self, ino: Ino, size: u64) -> Result<Bytes> {
+        let mut bytes = vec![0; size as usize];
+        if let Some(volume) = &mut self.volume {
+            assert_eq!(volume.read(ino, 0, &mut bytes), Ok(bytes.len()));
+        }
+        Ok(Bytes { bytes, read_only: false, modified: 0, ino })
+    }
+    fn write_back(&mut self, data: &mut Bytes) -> Result<()> {
+        let volume = self.volume.as_mut().unwrap();
+        volume.resize(data.ino, data.bytes.len() as u64)?;
+        volume.write(data.ino, 0, &data.bytes)
     }
     fn copy(&mut self, data: &Bytes) -> Result<Bytes> {
-        Ok(Bytes { bytes: data.bytes.clone(), read_only: false, modified: 0 })
+        Ok(Bytes { bytes: data.bytes.clone(), read_only: false, modified: 0, ino: data.ino })
     }
     fn is_read_only(&self, data: &Bytes) -> bool {
         data.read_only
@@ -199,7 +215,7 @@ fn the_limit_is_enospc() {
 #[test]
 fn the_archives_files_are_copied_before_they_change() {
     let mut fs = Fs::new(Vecs::default(), 10);
-    let data = |text: &str| Bytes { bytes: text.as_bytes().to_vec(), read_only: true, modified: 0 };
+    let data = |text: &str| Bytes { bytes: text.as_bytes().to_vec(), read_only: true, modified: 0, ino: 0 };
     fs.add_file(at("a"), 0o755, 5, data("old")).unwrap();
     fs.add_file(at("b"), 0o755, 5, data("longer than the limit")).unwrap();
     let reader = fs.open(at("a"), O_RDONLY, 0, &ROOT_USER).unwrap();

@@ -1,0 +1,104 @@
+//! `fsd [--live] [--read-only] SCHEME ROOT`: serves the volume on a partition as the scheme SCHEME.
+//!
+//! ROOT is `disk.NAME/FILE`, `PARTUUID=…` or `LABEL=…`. With `--live` changes stay in memory.
+
+use fsd::disk::Disk;
+use fsd::memory::Kernel;
+use fsd::pager::Pager;
+use fsd::root::{self, Root};
+use fsd::shared::{Cache, Shared};
+use fsd::store::Files;
+use ochre_abi::{Errno, Result};
+use ochre_scheme::Server;
+use ochre_vfs::server::FileServer;
+use ochre_vfs::tree::Fs;
+use ochre_volume::device::Overlay;
+use ochre_volume::redox::{Options, Redox};
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+/// How long what was written may be in memory only.
+const WRITE_BACK: Duration = Duration::from_secs(5);
+/// The device number of the files, in stat(2).
+const DEVICE: u64 = 2;
+
+struct Arguments {
+    live: bool,
+    read_only: bool,
+    scheme: String,
+    root: Root,
+}
+
+fn main() -> ExitCode {
+    let Some(arguments) = arguments(std::env::args().skip(1)) else {
+        eprintln!("usage: fsd [--live] [--read-only] SCHEME (disk.NAME/FILE | PARTUUID=… | LABEL=…)");
+        return ExitCode::from(2);
+    };
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fsd: {}: {error}", arguments.root);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn arguments(words: impl Iterator<Item = String>) -> Option<Arguments> {
+    let (mut live, mut read_only, mut rest) = (false, false, Vec::new());
+    for word in words {
+        match word.as_str() {
+            "--live" => live = true,
+            "--read-only" => read_only = true,
+            _ if word.starts_with("--") => return None,
+            _ => rest.push(word),
+        }
+    }
+    let [scheme, root] = <[String; 2]>::try_from(rest).ok()?;
+    Some(Arguments { live, read_only, scheme, root: Root::parse(&root)? })
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
+    let path = root::find(&arguments.root)?;
+    let disk = Disk::open(&path).inspect_err(|error| eprintln!("fsd: {path}: {error}"))?;
+    let options = Options { read_only: arguments.read_only, ..Options::default() };
+    let volume = if arguments.live {
+        Shared::new(Redox::open(Overlay::new(disk, root::live_limit()), options)?)
+    } else {
+        Shared::new(Redox::open(disk, options)?)
+    };
+    let pager_server = Server::new()?;
+    let cache = Cache::new(Kernel { port: pager_server.fd() });
+    let pager = Pager::new(volume.clone(), cache.share());
+    std::thread::spawn(move || page(pager_server, pager));
+    let tree = Fs::mount(Files::new(volume, cache, DEVICE))?;
+    let mut server = Server::register(&arguments.scheme)?;
+    let mut files = FileServer::new(tree, server.port());
+    ochre_scheme::ready();
+    serve(&mut server, &mut files)
+}
+
+/// The pager's thread.
+fn page(mut server: Server, mut pager: Pager<Kernel>) {
+    let error = server.run(&mut pager);
+    // Without it nothing can be read: the successor may fare better.
+    eprintln!("fsd: the pager ends: {error:?}");
+    std::process::exit(1);
+}
+
+/// The event loop: requests, and writing back what they changed.
+fn serve(server: &mut Server, files: &mut FileServer<Files<Kernel>>) -> Result<()> {
+    let mut due = Instant::now() + WRITE_BACK;
+    loop {
+        let left = due.saturating_duration_since(Instant::now());
+        match server.process(files, left.as_nanos() as u64) {
+            Ok(_) | Err(Errno::ETIMEDOUT) => {}
+            Err(error) => return Err(error),
+        }
+        if Instant::now() >= due {
+            if let Err(error) = files.tree().sync_all() {
+                eprintln!("fsd: writing back: {error}");
+            }
+            due = Instant::now() + WRITE_BACK;
+        }
+    }
+}
