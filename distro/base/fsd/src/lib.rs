@@ -7,3 +7,6 @@ pub mod pager;
 pub mod root;
 pub mod shared;
 pub mod store;
+
+#[cfg(test)]
+mod tests;

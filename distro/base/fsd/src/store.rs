@@ -6,12 +6,13 @@
 use crate::memory::{Memory, Object};
 use crate::shared::{Cache, Cached, Shared};
 use ochre_abi::{Errno, Result};
-use ochre_rt::{OwnedFd, time};
+use ochre_rt::OwnedFd;
 use ochre_vfs::server::{self, Statfs};
 use ochre_vfs::tree::{Ino, NAME_MAX, Status, Store, Usage};
 use ochre_volume::Volume;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Bytes of a page.
 const PAGE: u64 = 4096;
@@ -277,7 +278,7 @@ impl<M: Memory> Store for Files<M> {
     }
 
     fn now(&self) -> u64 {
-        time::realtime()
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
     }
 }
 
