@@ -121,6 +121,32 @@ fn opened(me: &Arc<Thread>, fd: i32) -> Result<Resolved<'static>> {
     Ok(Resolved { server, handle: id, _base: Some(file), rest: Cow::Borrowed(&[]), whole: Cow::Borrowed(&[]) })
 }
 
+/// Where a redirection of the path `from` leads: an absolute path is that, another one starts at the root of the mount that `from` lies in.
+///
+/// ENOENT if that path has no name in this namespace, ENAMETOOLONG.
+fn redirected(me: &Arc<Thread>, from: &[u8], to: Vec<u8>) -> Result<Vec<u8>> {
+    if to.first() == Some(&b'/') {
+        return Ok(to);
+    }
+    let namespace = me.process.namespace();
+    let found = namespace.prefixes.resolve(from).ok_or(Errno::ENOENT)?;
+    let whole = path::normalize(from);
+    let (root, to) = match found.target {
+        Target::Scheme(_, below) if below.is_empty() => (found.prefix_len, &to[..]),
+        Target::Scheme(_, below) => {
+            let within = to.strip_prefix(&below[..]).filter(|rest| rest.is_empty() || rest[0] == b'/');
+            (found.prefix_len, within.ok_or(Errno::ENOENT)?)
+        }
+        Target::Schemes => {
+            let name = whole.get(found.prefix_len + 1..).unwrap_or_default();
+            let len = name.iter().position(|&byte| byte == b'/').unwrap_or(name.len());
+            (found.prefix_len + 1 + len, &to[..])
+        }
+    };
+    let whole = [whole.get(..root).unwrap_or_default(), b"/", to].concat();
+    if whole.len() > abi::PATH_LEN_MAX { Err(Errno::ENAMETOOLONG) } else { Ok(whole) }
+}
+
 /// Opens a path.
 pub fn open(me: &Arc<Thread>, dirfd: i32, given: &[u8], flags: u32, mode: u32) -> Result<Arc<File>> {
     let mut next: Option<Vec<u8>> = None;
@@ -139,7 +165,7 @@ pub fn open(me: &Arc<Thread>, dirfd: i32, given: &[u8], flags: u32, mode: u32) -
                 ..Call::plain(abi::OP_OPEN, resolved.handle, [u64::from(flags), u64::from(mode), 0])
             };
             match call::call(me, &port, what)? {
-                Answer::Redirect(elsewhere) => elsewhere,
+                Answer::Redirect(elsewhere) => redirected(me, &resolved.whole, elsewhere)?,
                 answer => return scheme_handle::file_of(answer, flags, Some(path::normalize(&resolved.whole))),
             }
         };
@@ -200,7 +226,7 @@ pub fn path_call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
             };
             match call::call(me, &port, what)? {
                 Answer::Value(value, _) => return Ok(value),
-                Answer::Redirect(elsewhere) => elsewhere,
+                Answer::Redirect(elsewhere) => redirected(me, &resolved.whole, elsewhere)?,
                 answer => return Ok(scheme_handle::install(me, answer, O_CLOEXEC, None)? as usize),
             }
         };
@@ -239,15 +265,15 @@ pub fn path_call2(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
             match call::call(me, &port, what)? {
                 Answer::Value(value, _) => return Ok(value),
                 // The answer names the path of the two that goes on elsewhere by its place: "1\0path" or "2\0path".
-                Answer::Redirect(next) => next,
+                Answer::Redirect(next) => match next.split_first_chunk::<2>() {
+                    Some((b"1\0", path)) => (0, redirected(me, &first.whole, path.to_vec())?),
+                    Some((b"2\0", path)) => (1, redirected(me, &second.whole, path.to_vec())?),
+                    _ => return Err(Errno::EIO),
+                },
                 _ => return Err(Errno::EIO),
             }
         };
-        match next.split_first_chunk::<2>() {
-            Some((b"1\0", path)) => paths[0] = path.to_vec(),
-            Some((b"2\0", path)) => paths[1] = path.to_vec(),
-            _ => return Err(Errno::EIO),
-        }
+        paths[next.0] = next.1;
     }
     Err(Errno::ELOOP)
 }

@@ -95,7 +95,7 @@ impl Answer {
         Self::new(ANSWER_FD, fd as i64)
     }
 
-    /// The payload is an absolute path to go on with.
+    /// The payload is a path to go on with: an absolute one, or one from the scheme's root, without a slash at the beginning.
     pub const fn redirect() -> Self {
         Self::new(ANSWER_REDIRECT, 0)
     }

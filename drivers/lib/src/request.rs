@@ -170,7 +170,7 @@ impl Request {
         Ok(())
     }
 
-    /// An answer that redirects to another absolute path.
+    /// An answer that redirects to another path ([`Answer::redirect`]).
     pub fn redirect(&mut self, path: &[u8]) -> Result<Answer> {
         self.set_payload(path)?;
         Ok(Answer::redirect())

@@ -90,7 +90,8 @@ pub const ANSWER_VALUE: u8 = 0;
 pub const ANSWER_OPENED: u8 = 1;
 /// `result` is an fd of the server; the caller gets its own descriptor for the same open file. args\[0\] = 1: the server's is closed.
 pub const ANSWER_FD: u8 = 2;
-/// The payload is another absolute path, to be resolved instead (a symbolic link that leaves the scheme).
+/// The payload is another path, to be resolved instead: an absolute one (a symbolic link that leaves the scheme), or one without a slash at the
+/// beginning, from the root of what is mounted where the caller's path led.
 pub const ANSWER_REDIRECT: u8 = 3;
 /// The caller has to wait: the kernel makes the same request again once the server sets [`READY_RETRY`] on the handle. Meanwhile nothing
 /// of it is held, so that any number of callers can wait. Only for operations on handles that go through CALL.

@@ -8,7 +8,9 @@ use fsd::pager::Pager;
 use fsd::root::{self, Root};
 use fsd::shared::{Cache, Shared};
 use fsd::store::Files;
+use ochre_abi::process::{RLIMIT_NOFILE, Rlimit};
 use ochre_abi::{Errno, Result};
+use ochre_rt::syscall;
 use ochre_scheme::Server;
 use ochre_vfs::server::FileServer;
 use ochre_vfs::tree::Fs;
@@ -21,6 +23,9 @@ use std::time::{Duration, Instant};
 const WRITE_BACK: Duration = Duration::from_secs(5);
 /// The device number of the files, in stat(2).
 const DEVICE: u64 = 2;
+
+/// Open files of the server: one for every file that has bytes in memory.
+const FILES_MAX: u64 = 1 << 20;
 
 struct Arguments {
     live: bool,
@@ -58,6 +63,9 @@ fn arguments(words: impl Iterator<Item = String>) -> Option<Arguments> {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
+    let files = Rlimit { current: FILES_MAX, max: FILES_MAX };
+    // With the default limit fewer files can be open.
+    let _ = syscall::limit(RLIMIT_NOFILE, Some(&files));
     let path = root::find(&arguments.root)?;
     let disk = Disk::open(&path).inspect_err(|error| eprintln!("fsd: {path}: {error}"))?;
     let options = Options { read_only: arguments.read_only, ..Options::default() };

@@ -103,7 +103,7 @@ pub struct Status {
 pub enum Stop {
     /// It failed.
     Error(Errno),
-    /// It goes on at this absolute path.
+    /// It goes on at this path: an absolute one, or one from the root of the tree (without a slash at the beginning).
     Redirect(Vec<u8>),
 }
 

@@ -150,6 +150,8 @@ impl<S: Store> Fs<S> {
         match self.path_of(directory) {
             Ok(mut path) => {
                 path.extend_from_slice(rest);
+                // Where the tree is mounted, the kernel knows.
+                path.remove(0);
                 if path.len() > PATH_MAX { Errno::ENAMETOOLONG.into() } else { Stop::Redirect(path) }
             }
             Err(error) => error.into(),
