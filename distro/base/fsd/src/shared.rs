@@ -109,6 +109,9 @@ impl Volume for Shared {
     fn entries(&mut self, directory: Ino, each: &mut dyn FnMut(&[u8], Ino)) -> Result<()> {
         self.lock().entries(directory, each)
     }
+    fn parent(&mut self, directory: Ino) -> Result<Ino> {
+        self.lock().parent(directory)
+    }
     fn is_empty(&mut self, directory: Ino) -> Result<bool> {
         self.lock().is_empty(directory)
     }

@@ -175,6 +175,7 @@ impl Volume for Watched {
         set_attributes(ino: Ino, to: &ochre_volume::Attributes) -> Result<()>;
         lookup(directory: Ino, name: &[u8]) -> Result<Ino>;
         entries(directory: Ino, each: &mut dyn FnMut(&[u8], Ino)) -> Result<()>;
+        parent(directory: Ino) -> Result<Ino>;
         is_empty(directory: Ino) -> Result<bool>;
         create(new: &ochre_volume::NewNode<'_>) -> Result<Ino>;
         link(directory: Ino, name: &[u8], ino: Ino) -> Result<()>;

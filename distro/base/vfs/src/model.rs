@@ -123,6 +123,10 @@ impl Volume for Model {
         self.names(directory)?.iter().for_each(|(name, ino)| each(name, *ino));
         Ok(())
     }
+    fn parent(&mut self, directory: Ino) -> Result<Ino> {
+        let above = self.nodes.iter().find(|(_, node)| node.names.values().any(|child| *child == directory));
+        above.map(|(ino, _)| *ino).ok_or(Errno::ENOENT)
+    }
     fn is_empty(&mut self, directory: Ino) -> Result<bool> {
         Ok(self.names(directory)?.is_empty())
     }

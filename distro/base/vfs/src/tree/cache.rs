@@ -6,7 +6,6 @@
 use super::directory::Directory;
 use super::node::{Attributes, Ino, Kind, Node};
 use super::{Fs, Store};
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use ochre_abi::file::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
 use ochre_abi::{Errno, Result};
@@ -76,8 +75,7 @@ impl<S: Store> Fs<S> {
         }
     }
 
-    /// Has a node in memory of which only the number is known, with the directories above it: EIO if no name leads to it. All the names
-    /// of a volume may have to be looked through.
+    /// Has a node in memory of which only the number is known, with the directories above it: EIO if no name leads to it.
     pub fn recall(&mut self, ino: Ino) -> Result<()> {
         if self.nodes.get(ino).is_some() {
             return Ok(());
@@ -88,26 +86,18 @@ impl<S: Store> Fs<S> {
             // Nobody asks where a file stands.
             return self.load(ino, root, b"");
         }
-        let mut above: BTreeMap<Ino, (Ino, Vec<u8>)> = BTreeMap::new();
-        let mut waiting = alloc::vec![root];
-        while let Some(directory) = waiting.pop() {
-            let mut entries = Vec::new();
-            volume.entries(directory, &mut |name, child| entries.push((name.to_vec(), child)))?;
-            for (name, child) in entries {
-                if volume.attributes(child)?.mode & S_IFMT == S_IFDIR && !above.contains_key(&child) {
-                    above.insert(child, (directory, name));
-                    waiting.push(child);
-                }
-            }
-            if above.contains_key(&ino) {
-                break;
-            }
-        }
         let mut chain = Vec::new();
         let mut at = ino;
-        while at != root {
-            let (parent, name) = above.remove(&at).ok_or(Errno::EIO)?;
-            chain.push((at, parent, name));
+        while self.nodes.get(at).is_none() {
+            let volume = self.store.volume().ok_or(Errno::EIO)?;
+            let parent = volume.parent(at)?;
+            let mut name = None;
+            volume.entries(parent, &mut |entry, child| {
+                if child == at {
+                    name = Some(entry.to_vec());
+                }
+            })?;
+            chain.push((at, parent, name.ok_or(Errno::EIO)?));
             at = parent;
         }
         for (child, parent, name) in chain.into_iter().rev() {
