@@ -27,6 +27,19 @@ const DEVICE: u64 = 2;
 /// Open files of the server: one for every file that has bytes in memory.
 const FILES_MAX: u64 = 1 << 20;
 
+/// What the volume says of damage goes to the log of the service.
+struct Logger;
+
+impl log::Log for Logger {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+    fn log(&self, record: &log::Record<'_>) {
+        eprintln!("fsd: {}", record.args());
+    }
+    fn flush(&self) {}
+}
+
 struct Arguments {
     live: bool,
     read_only: bool,
@@ -35,6 +48,8 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    // It is the first, so it is the one.
+    let _ = log::set_logger(&Logger).map(|()| log::set_max_level(log::LevelFilter::Info));
     let Some(arguments) = arguments(std::env::args().skip(1)) else {
         eprintln!("usage: fsd [--live] [--read-only] SCHEME (disk.NAME/FILE | PARTUUID=… | LABEL=…)");
         return ExitCode::from(2);

@@ -12,6 +12,8 @@ use ochre_abi::{Errno, Result};
 
 /// Nodes in memory at the most, about.
 const NODES: usize = 32 * 1024;
+/// Directories in each other at the most when one is looked for from below.
+const DEPTH: usize = 4096;
 /// Names in memory at the most, about.
 const NAMES: usize = 64 * 1024;
 /// Closed files of which the bytes stay in memory at the most.
@@ -98,6 +100,10 @@ impl<S: Store> Fs<S> {
                 }
             })?;
             chain.push((at, parent, name.ok_or(Errno::EIO)?));
+            // Only damage makes a circle.
+            if chain.len() > DEPTH {
+                return Err(Errno::EIO);
+            }
             at = parent;
         }
         for (child, parent, name) in chain.into_iter().rev() {

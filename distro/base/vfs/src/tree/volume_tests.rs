@@ -107,16 +107,32 @@ fn listings_are_of_when_they_began() {
     }
     let handle = fs.open(at(""), O_DIRECTORY, 0, &ROOT_USER).unwrap().handle;
     let mut names = Vec::new();
-    let next = fs.list(handle, 0, |_, _, _, name| names.len() < 3 && { names.push(name.to_vec()); true }).unwrap();
+    let next = fs
+        .list(handle, 0, |_, _, _, name| {
+            names.len() < 3 && {
+                names.push(name.to_vec());
+                true
+            }
+        })
+        .unwrap();
     fs.remove(at("b"), false, &ROOT_USER).unwrap();
     fs.make_node(at("d"), 0o644, 0, &ROOT_USER).unwrap();
     let mut types = Vec::new();
-    fs.list(handle, next, |_, _, kind, name| { types.push(kind); names.push(name.to_vec()); true }).unwrap();
+    fs.list(handle, next, |_, _, kind, name| {
+        types.push(kind);
+        names.push(name.to_vec());
+        true
+    })
+    .unwrap();
     assert_eq!(names, [&b"."[..], b"..", b"a", b"b", b"c"]);
     // What is gone has no type.
     assert_eq!(types, [DT_UNKNOWN, DT_REG]);
     names.clear();
-    fs.list(handle, 0, |_, _, _, name| { names.push(name.to_vec()); true }).unwrap();
+    fs.list(handle, 0, |_, _, _, name| {
+        names.push(name.to_vec());
+        true
+    })
+    .unwrap();
     assert_eq!(names, [&b"."[..], b"..", b"a", b"c", b"d"]);
 }
 
