@@ -262,9 +262,40 @@ impl<M: Memory> Store for Files<M> {
         Ok(())
     }
 
-    fn status(&mut self, data: &Self::Data) -> Result<Status> {
-        let blocks = self.volume.attributes(data.ino)?.blocks;
-        Ok(Status { modified: data.file.object.modified()?, allocated: blocks * 512 + data.reserved })
+    /// The volume has no room without contents: it is written with zeroes.
+    fn allocate(&mut self, data: &mut Self::Data, offset: u64, len: u64) -> Result<()> {
+        self.write_back(data)?;
+        let zeroes = vec![0; RECORD as usize];
+        let end = offset.saturating_add(len).min(data.file.size());
+        let mut at = offset;
+        while at < end {
+            let hole = self.volume.next_hole(data.ino, at)?.unwrap_or(end);
+            let hole_end = self.volume.next_data(data.ino, hole)?.unwrap_or(end).min(end);
+            at = hole;
+            while at < hole_end {
+                // To the end of the volume's record.
+                let part = (RECORD - at % RECORD).min(hole_end - at);
+                let part_zeroes = zeroes.get(..part as usize).ok_or(Errno::EIO)?;
+                self.volume.write(data.ino, at, part_zeroes)?;
+                at += part;
+            }
+            at = at.max(hole_end);
+        }
+        Ok(())
+    }
+
+    fn status(&mut self, data: &mut Self::Data, settled: bool) -> Result<Status> {
+        let taken = |files: &mut Self, data: &Self::Data| {
+            Ok(files.volume.attributes(data.ino)?.blocks.saturating_mul(512).saturating_add(data.reserved))
+        };
+        let modified = data.file.object.modified()?;
+        let mut allocated = taken(self, data)?;
+        // What is written in its holes the kernel alone knows.
+        if !settled && allocated < data.file.size() {
+            self.write_back(data)?;
+            allocated = taken(self, data)?;
+        }
+        Ok(Status { modified, allocated })
     }
 
     fn next_data(&mut self, data: &mut Self::Data, offset: u64) -> Result<Option<u64>> {

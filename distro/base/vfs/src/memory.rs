@@ -182,7 +182,7 @@ impl Store for Objects {
         Call::new(OP_FALLOCATE, [FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, offset, len]).send(object.get()).map(drop)
     }
 
-    fn status(&mut self, data: &Data) -> Result<Status> {
+    fn status(&mut self, data: &mut Data, _settled: bool) -> Result<Status> {
         let Data::Own { object, .. } = data else { return Ok(Status { modified: 0, allocated: self.size(data) }) };
         let mut bytes = [0; size_of::<Stat>()];
         Call::new(OP_STAT, [0; 3]).output(&mut bytes).send(object.get())?;

@@ -8,8 +8,8 @@ use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
 use storage_tests::DISK;
 
-/// Where the file server's files are before they are the root.
-const FILES: &str = "/scheme/file";
+/// Where the file server's files are bound to, as `/scheme/file` leads to no parent folders of its own.
+const FILES: &str = "/mnt/file";
 /// Files of each folder that is written, and folders.
 const COUNT: usize = 40;
 const FOLDERS: usize = 5;
@@ -34,7 +34,8 @@ fn format() -> Result<()> {
 fn serve() -> Result<Child> {
     let root = DISK.strip_prefix("/scheme/").ok_or("a path of a scheme")?;
     let child = Command::new("/sbin/fsd").args(["file", root]).spawn()?;
-    wait_for(FILES)?;
+    wait_for("/scheme/file")?;
+    ochre_rt::syscall::ns_bind(FILES.as_bytes(), b"file")?;
     Ok(child)
 }
 

@@ -375,7 +375,8 @@ impl<S: Store> Fs<S> {
 
     /// fallocate(2) with no mode, KEEP_SIZE, PUNCH_HOLE with it, or ZERO_RANGE; others are EOPNOTSUPP. The flag as for [`Self::write`].
     ///
-    /// Room is kept by the file's size alone: what KEEP_SIZE would set aside behind the end is only checked to be there.
+    /// In memory room is kept by the file's size alone, on a volume by writing zeroes; what KEEP_SIZE would set aside behind the end is only
+    /// checked to be there.
     pub fn allocate(&mut self, handle: u64, mode: u64, offset: u64, len: u64) -> Result<bool> {
         let &Handle { ino, writable, .. } = self.handles.get(handle).ok_or(Errno::EBADF)?;
         if !writable {
@@ -420,21 +421,29 @@ impl<S: Store> Fs<S> {
             // What was asked for counts as taken.
             self.node_mut(ino)?.sparse = sparse;
         }
+        if mode == 0 && self.backed {
+            self.ensure_data(ino)?;
+            let Self { store, nodes, .. } = self;
+            if let Some(Node { kind: Kind::File(Some(data)), .. }) = nodes.get_mut(ino) {
+                store.allocate(data, offset, len)?;
+            }
+        }
         Ok(replaced)
     }
 
     /// A file's attributes with times that follow what was written without asking, and the bytes of memory it takes.
     pub fn refresh(&mut self, ino: Ino) -> Result<(Attributes, u64)> {
         let size = self.size(ino)?;
+        let settled = !self.unsaved.contains(&ino);
         let Self { store, nodes, .. } = self;
         let node = nodes.get_mut(ino).ok_or(Errno::ENOENT)?;
         let mut allocated = size.next_multiple_of(4096);
         let mut modified = None;
-        if let Kind::File(Some(data)) = &node.kind
+        if let Kind::File(Some(data)) = &mut node.kind
             && (node.written || node.sparse || self.backed)
             && !store.is_read_only(data)
         {
-            let status = store.status(data)?;
+            let status = store.status(data, settled)?;
             // utimes(2) and all that was done here since then have the last word.
             modified = (status.modified > node.attributes.ctime).then_some(status.modified);
             node.written = node.writers > 0;

@@ -75,8 +75,14 @@ pub trait Store {
     fn truncate(&mut self, data: &mut Self::Data, size: u64) -> Result<()>;
     /// Makes a part zero, and frees what it took. The size stays.
     fn punch(&mut self, data: &mut Self::Data, offset: u64, len: u64) -> Result<()>;
+    /// Has room for a part of a file, within its size, so that writing there is not refused for want of room. ENOSPC.
+    fn allocate(&mut self, _data: &mut Self::Data, _offset: u64, _len: u64) -> Result<()> {
+        Ok(())
+    }
     /// What the store alone knows of data that are written to without asking.
-    fn status(&mut self, data: &Self::Data) -> Result<Status>;
+    ///
+    /// `settled`: nobody can have written without asking since it was written back.
+    fn status(&mut self, data: &mut Self::Data, settled: bool) -> Result<Status>;
     /// The first byte from `offset` on (below the size) that is data, if there is one.
     fn next_data(&mut self, _data: &mut Self::Data, offset: u64) -> Result<Option<u64>> {
         Ok(Some(offset))

@@ -72,7 +72,7 @@ impl Store for Vecs {
         data.bytes[offset as usize..(offset + len) as usize].fill(0);
         Ok(())
     }
-    fn status(&mut self, data: &Bytes) -> Result<Status> {
+    fn status(&mut self, data: &mut Bytes, _: bool) -> Result<Status> {
         // As if all but zeroes took memory.
         let allocated = data.bytes.iter().filter(|byte| **byte != 0).count() as u64;
         Ok(Status { modified: data.modified, allocated })
