@@ -18,6 +18,9 @@ pub struct Spec {
     /// The command and its arguments. Without one, the kernel must end the machine itself.
     #[serde(default)]
     pub command: Vec<String>,
+    /// Commands of boots before that one, one each, on the same disks; each must end with status 0.
+    #[serde(default)]
+    pub before: Vec<Vec<String>>,
     /// Boots an example kernel of package `ochre-hal` instead of Ochre's.
     #[serde(default)]
     pub kernel: Option<String>,

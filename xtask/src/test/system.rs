@@ -93,8 +93,18 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<Stri
     if spec.on == System::Console {
         return on_console(spec, built, &dir);
     }
-    let Start { boot, disks: mut all } = built.boot(workspace, spec, &dir)?;
-    all.extend(disks(spec, &dir)?);
+    let disks = disks(spec, &dir)?;
+    for command in &spec.before {
+        let earlier = Spec { command: command.clone(), status: 0, output: vec![], log: vec![], ..spec.clone() };
+        boot(workspace, &earlier, built, &dir, &disks).with_context(|| format!("the boot for `{}`", command.join(" ")))?;
+    }
+    boot(workspace, spec, built, &dir, &disks)
+}
+
+/// Boots the machine once, with these disks besides the image's, and looks.
+fn boot(workspace: &Workspace, spec: &Spec, built: &Built, dir: &Path, disks: &[Disk]) -> Result<String> {
+    let Start { boot, disks: mut all } = built.boot(workspace, spec, dir)?;
+    all.extend_from_slice(disks);
     let machine = Machine {
         boot,
         smp: spec.smp,
@@ -105,7 +115,7 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<Stri
         disks: all,
     };
     let how = Run {
-        dir: &dir,
+        dir,
         timeout: Duration::from_secs(spec.timeout),
         show_console: false,
         nudge_until: None,

@@ -16,9 +16,9 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Opens it.
+    /// Opens it, for this client alone. EBUSY: another one has it so.
     pub fn open(path: &str) -> Result<Self> {
-        let disk = ochre_block::Disk::open(path, MEMORY)?;
+        let disk = ochre_block::Disk::open_exclusive(path, MEMORY)?;
         let info = disk.info()?;
         let len = info.sectors.saturating_mul(ochre_block::protocol::SECTOR);
         Ok(Self { disk, len: len - len % BLOCK as u64, read_only: info.read_only != 0 })

@@ -1,6 +1,7 @@
 //! Which partition: what the kernel's command line calls `root=`.
 
 use ochre_abi::{Errno, Result};
+use ochre_block::Partition;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -69,10 +70,24 @@ pub fn find(root: &Root) -> Result<String> {
 fn look(root: &Root) -> Option<String> {
     match root {
         Root::Path(path) => {
-            let scheme = path.split('/').next()?;
-            disks().iter().any(|disk| disk == scheme).then(|| format!("/scheme/{path}"))
+            let path = format!("/scheme/{path}");
+            let scheme = path.split('/').nth(2)?;
+            (disks().iter().any(|disk| disk == scheme) && std::fs::metadata(&path).is_ok()).then_some(path)
         }
-        Root::PartUuid(_) | Root::Label(_) => None,
+        Root::PartUuid(_) | Root::Label(_) => disks().iter().find_map(|disk| {
+            // A driver that has just died is asked again.
+            let partitions = ochre_block::partitions(disk).unwrap_or_default();
+            let found = partitions.iter().find(|partition| is_root(partition, root))?;
+            Some(format!("/scheme/{disk}/{}", found.file()))
+        }),
+    }
+}
+
+fn is_root(partition: &Partition, root: &Root) -> bool {
+    match root {
+        Root::Path(_) => false,
+        Root::PartUuid(id) => !partition.uuid.is_empty() && partition.uuid.eq_ignore_ascii_case(id),
+        Root::Label(name) => partition.name == *name,
     }
 }
 
@@ -106,6 +121,17 @@ mod tests {
         for wrong in ["", "LABEL=", "UUID=x", "/dev/sda", "=x"] {
             assert_eq!(Root::parse(wrong), None, "{wrong}");
         }
+    }
+
+    #[test]
+    fn partitions_are_told_apart() {
+        let line = "0p2\t2048\t4096\t0fc63daf-8483-4772-8e79-3d69d8477de4\tABCD-ef\tochre-root";
+        let partition: Partition = line.parse().unwrap();
+        let nameless = Partition { uuid: String::new(), name: String::new(), ..partition.clone() };
+        let is = |text: &str, partition: &Partition| is_root(partition, &Root::parse(text).unwrap());
+        assert!(is("PARTUUID=abcd-EF", &partition) && is("LABEL=ochre-root", &partition));
+        assert!(!is("PARTUUID=abcd", &partition) && !is("LABEL=Ochre-root", &partition) && !is("disk.a/0p2", &partition));
+        assert!(!is("PARTUUID=x", &nameless) && !is("LABEL=x", &nameless));
     }
 
     #[test]

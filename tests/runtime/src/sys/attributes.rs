@@ -85,6 +85,15 @@ pub fn fallocate(file: &File, mode: i32, offset: i64, len: i64) -> io::Result<()
     checked(unsafe { libc::fallocate(file.as_raw_fd(), mode, offset, len) }).map(drop)
 }
 
+/// fstatfs(2)'s type of the file system.
+pub fn fs_type(file: &File) -> io::Result<i64> {
+    // SAFETY: numbers and arrays of them, for which zero is a value.
+    let mut statfs: libc::statfs = unsafe { core::mem::zeroed() };
+    // SAFETY: a valid, writable structure.
+    checked(unsafe { libc::fstatfs(file.as_raw_fd(), &mut statfs) })?;
+    Ok(statfs.f_type)
+}
+
 /// linkat(2) of what a path below a descriptor (without one, the working directory) names.
 pub fn link_at(from: Option<&File>, path: &str, to: &Path, flags: i32) -> io::Result<()> {
     let (path, to) = (text(path.as_bytes())?, path_text(to)?);
