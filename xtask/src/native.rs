@@ -18,11 +18,12 @@ use std::time::Duration;
 const ENVIRONMENT: &[(&str, &str)] =
     &[("PATH", "/bin:/sbin:/usr/bin:/usr/sbin"), ("TMPDIR", "/tmp"), ("HOME", "/root")];
 
-/// Prepares the root folder `$1`, with the folder `$2` at /mnt/put if it is not empty, and runs the rest there.
+/// Prepares the root folder `$1`, with the folder `$2` at /mnt/put if it is not empty, lets nothing be written there if `$3` is `ro`, and runs
+/// the rest there.
 const ENTER: &str = r#"
 set -e
-root=$1 put=$2
-shift 2
+root=$1 put=$2 how=$3
+shift 3
 mount --bind "$root" "$root"
 cd "$root"
 mount -t proc proc proc
@@ -47,7 +48,7 @@ if [ -n "$put" ]; then
     mkdir mnt/put
     mount --bind "$put" mnt/put
 fi
-mount -o remount,bind,ro "$root"
+[ "$how" = rw ] || mount -o remount,bind,ro "$root"
 # Not by exec: the first process of a namespace is immune to most signals.
 status=0
 chroot "$root" "$@" || status=$?
@@ -66,9 +67,24 @@ impl Native {
         Ok(Native { root: tree::build(workspace, config, library)? })
     }
 
+    /// A folder that an image was written to.
+    pub fn at(root: &Path) -> Native {
+        Native { root: root.to_owned() }
+    }
+
+    /// A command that may change the folder.
+    pub fn writing(&self, limit: Duration, words: &[String]) -> Result<Command> {
+        host::ensure(&[host::NATIVE])?;
+        self.enter("rw", None, limit, words)
+    }
+
     /// A command in that folder, with a folder of the host's at /mnt/put. Its standard input is empty. After `limit` it
     /// is killed with all that it has started.
     pub fn command(&self, put: Option<&Path>, limit: Duration, words: &[String]) -> Result<Command> {
+        self.enter("ro", put, limit, words)
+    }
+
+    fn enter(&self, how: &str, put: Option<&Path>, limit: Duration, words: &[String]) -> Result<Command> {
         let mut command = process::command("timeout");
         // unshare does not heed SIGTERM.
         command.args(["--foreground", "--signal=KILL", &limit.as_secs_f64().to_string(), "unshare"]);
@@ -76,7 +92,7 @@ impl Native {
             command.arg("--map-root-user");
         }
         command.args(["--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "sh", "-c", ENTER, "sh"]);
-        command.arg(&self.root).arg(put.unwrap_or(Path::new("")));
+        command.arg(&self.root).arg(put.unwrap_or(Path::new(""))).arg(how);
         command.args(words).env_clear().envs(ENVIRONMENT.iter().copied());
         Ok(command)
     }

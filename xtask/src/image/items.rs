@@ -6,6 +6,7 @@ use super::config::{Config, Content, Node};
 use super::cpio::Meta;
 use super::debian::{self, Member, Part, RECORD};
 use super::programs;
+use super::triggers;
 use crate::build::debian::unpacked;
 use crate::build::libc::{self, Backend};
 use crate::build::stamp::Stamp;
@@ -106,6 +107,18 @@ impl Item {
 /// Builds and fetches all that the config wants, by path. `host_files` gets the host's unstripped copies of programs and
 /// libraries.
 pub fn collect(
+    workspace: &Workspace,
+    config: &Config,
+    library: CLibrary,
+    host_files: &mut BTreeMap<String, PathBuf>,
+) -> Result<BTreeMap<String, Item>> {
+    let mut items = assemble(workspace, config, library, host_files)?;
+    triggers::add(workspace, config, &mut items)?;
+    Ok(items)
+}
+
+/// The same without what comes of triggers.
+pub fn assemble(
     workspace: &Workspace,
     config: &Config,
     library: CLibrary,

@@ -13,3 +13,4 @@ pub mod programs;
 pub mod root;
 pub mod system;
 pub mod tree;
+pub mod triggers;

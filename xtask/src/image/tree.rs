@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Builds the config `name` with a C library for Linux, and returns its root folder, below target/.
 pub fn build(workspace: &Workspace, name: &str, library: CLibrary) -> Result<PathBuf> {
@@ -27,14 +28,28 @@ pub fn build(workspace: &Workspace, name: &str, library: CLibrary) -> Result<Pat
     items::stamp(&mut stamp, &config, &items)?;
     if !stamp.is_fresh() {
         let _step = Step::start(format!("unpacking the image {name} with {kind}"));
-        if root.exists() {
-            std::fs::remove_dir_all(&root).with_context(|| format!("cannot remove {}", root.display()))?;
-        }
-        std::fs::create_dir_all(&root).with_context(|| format!("cannot make {}", root.display()))?;
-        write(&root, &items)?;
+        write_anew(&root, &items)?;
         stamp.save()?;
     }
     Ok(root)
+}
+
+/// Makes a root folder, in the place of an old one.
+pub fn write_anew(root: &Path, items: &BTreeMap<String, Item>) -> Result<()> {
+    if root.exists() {
+        std::fs::remove_dir_all(root).with_context(|| format!("cannot remove {}", root.display()))?;
+    }
+    std::fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
+    write(root, items)?;
+    // Caches say how old the folders are that they were made of.
+    for (path, item) in items.iter().rev() {
+        if let Entry::Directory(meta) = item.entry()? {
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(meta.mtime.into());
+            let set = File::open(root.join(path)).and_then(|folder| folder.set_modified(time));
+            set.with_context(|| format!("cannot set the time of /{path}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn write(root: &Path, items: &BTreeMap<String, Item>) -> Result<()> {
