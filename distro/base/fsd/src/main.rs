@@ -89,13 +89,26 @@ fn run(arguments: &Arguments) -> Result<()> {
     } else {
         Shared::new(Redox::open(disk, options)?)
     };
-    let pager_server = Server::new()?;
+    // The pages of files that are mapped outlive this server, as do its handles: the next one goes on with both.
+    let (pager_server, pages) = Server::register_keeping(&format!("{}.pages", arguments.scheme))?;
     let cache = Cache::new(Kernel { port: pager_server.fd() });
     let pager = Pager::new(volume.clone(), cache.share());
-    std::thread::spawn(move || page(pager_server, pager));
+    let inherited = cache.share();
     let tree = Fs::mount(Files::new(volume, cache, DEVICE))?;
-    let mut server = Server::register(&arguments.scheme)?;
+    let (mut server, inheritance) = Server::register_keeping(&arguments.scheme)?;
     let mut files = FileServer::new(tree, server.port());
+    let handles = inheritance.handles()?;
+    if !handles.is_empty() {
+        pages.objects()?.into_iter().for_each(|(ino, object)| inherited.inherit(ino, object));
+        let open = handles.len();
+        let adopted = files.adopt(handles);
+        eprintln!("fsd: goes on with {adopted} of {open} open files");
+    }
+    for object in inherited.disinherit() {
+        // Whoever still needs a page of it gets EIO.
+        let _ = syscall::object_pager(object.get(), -1, 0);
+    }
+    std::thread::spawn(move || page(pager_server, pager));
     ochre_scheme::ready();
     serve(&mut server, &mut files)
 }

@@ -15,12 +15,16 @@ pub trait Memory: Send + 'static {
 
     /// An object of `size` bytes, none of which is there yet. `ino` comes with the requests for pages.
     fn create(&self, ino: Ino, size: u64) -> Result<Self::Object>;
+    /// Becomes the pager of an object of another server's.
+    fn take_over(&self, ino: Ino, object: Self::Object) -> Result<Self::Object>;
 }
 
 /// A file's cached bytes. All but [`Object::supply`] and [`Object::fail`] may wait for the pager.
 pub trait Object: Send + Sync + 'static {
     /// The descriptor that is attached to handles.
     fn fd(&self) -> i32;
+    /// Bytes.
+    fn size(&self) -> Result<u64>;
     /// Sets the size. What is cut off is gone; what is added is the pager's.
     fn resize(&self, size: u64) -> Result<()>;
     /// Reads at an offset; fewer bytes only at the end.
@@ -54,11 +58,26 @@ impl Memory for Kernel {
         syscall::object_pager(object.get(), self.port, ino)?;
         Ok(object)
     }
+
+    fn take_over(&self, ino: Ino, object: OwnedFd) -> Result<OwnedFd> {
+        syscall::object_pager(object.get(), self.port, ino)?;
+        Ok(object)
+    }
+}
+
+fn stat(object: &OwnedFd) -> Result<Stat> {
+    let mut bytes = [0; size_of::<Stat>()];
+    Call::new(OP_STAT, [0; 3]).output(&mut bytes).send(object.get())?;
+    Stat::read_from_bytes(&bytes).map_err(|_| Errno::EIO)
 }
 
 impl Object for OwnedFd {
     fn fd(&self) -> i32 {
         self.get()
+    }
+
+    fn size(&self) -> Result<u64> {
+        Ok(stat(self)?.size as u64)
     }
 
     fn resize(&self, size: u64) -> Result<()> {
@@ -102,9 +121,7 @@ impl Object for OwnedFd {
     }
 
     fn modified(&self) -> Result<u64> {
-        let mut bytes = [0; size_of::<Stat>()];
-        Call::new(OP_STAT, [0; 3]).output(&mut bytes).send(self.get())?;
-        let stat = Stat::read_from_bytes(&bytes).map_err(|_| Errno::EIO)?;
+        let stat = stat(self)?;
         Ok((stat.mtime as u64).saturating_mul(1_000_000_000).saturating_add(stat.mtime_nsec as u64))
     }
 }

@@ -35,12 +35,14 @@ impl<O: Object> Cached<O> {
 pub struct Cache<M: Memory> {
     memory: M,
     files: Arc<Mutex<HashMap<Ino, Arc<Cached<M::Object>>>>>,
+    /// Objects of a server before this one, of files that are not open here yet.
+    inherited: Arc<Mutex<HashMap<Ino, M::Object>>>,
 }
 
 impl<M: Memory> Cache<M> {
     /// None yet.
     pub fn new(memory: M) -> Self {
-        Self { memory, files: Arc::default() }
+        Self { memory, files: Arc::default(), inherited: Arc::default() }
     }
 
     /// Another reference to the same files, for the pager.
@@ -48,12 +50,31 @@ impl<M: Memory> Cache<M> {
     where
         M: Clone,
     {
-        Cache { memory: self.memory.clone(), files: self.files.clone() }
+        Cache { memory: self.memory.clone(), files: self.files.clone(), inherited: self.inherited.clone() }
     }
 
-    /// Makes a file's object.
+    /// Keeps the object that a server before this one had for a file, for when it is opened: its dirty pages and its size are newer than
+    /// the volume's.
+    pub fn inherit(&self, ino: Ino, object: M::Object) {
+        lock(&self.inherited).insert(ino, object);
+    }
+
+    /// Objects that were inherited for files that nobody has open.
+    pub fn disinherit(&self) -> Vec<M::Object> {
+        lock(&self.inherited).drain().map(|(_, object)| object).collect()
+    }
+
+    /// Makes a file's object, of `size` bytes if it is new.
     pub fn insert(&self, ino: Ino, size: u64) -> Result<Arc<Cached<M::Object>>> {
-        let file = Arc::new(Cached { object: self.memory.create(ino, size)?, size: AtomicU64::new(size) });
+        let inherited = lock(&self.inherited).remove(&ino);
+        let (object, size) = match inherited {
+            Some(object) => {
+                let size = object.size()?;
+                (self.memory.take_over(ino, object)?, size)
+            }
+            None => (self.memory.create(ino, size)?, size),
+        };
+        let file = Arc::new(Cached { object, size: AtomicU64::new(size) });
         lock(&self.files).insert(ino, file.clone());
         Ok(file)
     }

@@ -252,7 +252,7 @@ impl<M: Memory> Store for Files<M> {
     fn write_back(&mut self, data: &mut Self::Data) -> Result<()> {
         while self.write_dirty(data)? == CLEANED {}
         let size = data.file.size();
-        if data.saved < size {
+        if data.saved != size {
             self.volume.resize(data.ino, size)?;
             data.saved = size;
         }

@@ -42,9 +42,20 @@ impl Memory for Fake {
         let pages = Mutex::new(Pages { size, ..Pages::default() });
         Ok(FakeObject { memory: self.clone(), ino, pages })
     }
+
+    fn take_over(&self, _: Ino, object: FakeObject) -> Result<FakeObject> {
+        Ok(object)
+    }
 }
 
 impl FakeObject {
+    /// Another descriptor of the same object, as the kernel gives to the next server.
+    fn of(&self, memory: &Fake) -> FakeObject {
+        let pages = self.pages();
+        let pages = Pages { size: pages.size, present: pages.present.clone(), failed: None };
+        FakeObject { memory: memory.clone(), ino: self.ino, pages: Mutex::new(pages) }
+    }
+
     fn pages(&self) -> std::sync::MutexGuard<'_, Pages> {
         self.pages.lock().unwrap()
     }
@@ -76,6 +87,9 @@ impl FakeObject {
 impl Object for FakeObject {
     fn fd(&self) -> i32 {
         -1
+    }
+    fn size(&self) -> Result<u64> {
+        Ok(self.pages().size)
     }
     fn resize(&self, size: u64) -> Result<()> {
         let mut pages = self.pages();
@@ -152,6 +166,7 @@ struct World {
     tree: Tree,
     cache: Cache<Fake>,
     volume: Arc<Mutex<Model>>,
+    memory: Fake,
 }
 
 /// The model, also for the test to look at.
@@ -210,7 +225,7 @@ impl World {
         let cache = Cache::new(memory.clone());
         *memory.pager.lock().unwrap() = Some(Pager::new(shared.clone(), cache.share()));
         let tree = Fs::mount(Files::new(shared, cache.share(), 2)).unwrap();
-        Self { tree, cache, volume }
+        Self { tree, cache, volume, memory }
     }
 
     fn open(&mut self, path: &str, flags: u32) -> Opened {
@@ -277,6 +292,33 @@ fn what_cannot_be_written_back_is_tried_again() {
     assert_eq!(world.on_volume(file.ino), b"bytes");
 }
 
+#[test]
+fn the_next_server_has_what_was_not_written_back() {
+    let mut world = World::new(100);
+    let file = world.open("f", O_CREAT | O_RDWR);
+    world.tree.write(file.handle, WriteAt::End, &[1; 2 * PAGE]).unwrap();
+    world.tree.sync_all().unwrap();
+    // What comes now is in the objects alone.
+    world.cache.get(file.ino).unwrap().object.write_directly(5, b"dirty").unwrap();
+    world.tree.write(file.handle, WriteAt::End, b"longer").unwrap();
+    let died = world;
+    let mut world = World::over(died.volume.clone());
+    let memory = died.cache.get(file.ino).unwrap().object.memory.clone();
+    *memory.pager.lock().unwrap() = None;
+    let object = died.cache.get(file.ino).unwrap().object.of(&world.memory);
+    world.cache.inherit(file.ino, object);
+    assert_eq!(world.tree.adopt(file.handle), Ok(file.ino));
+    world.tree.data(file.ino).map(drop).unwrap();
+    assert!(world.cache.disinherit().is_empty());
+    let mut want = [[1; 2 * PAGE].as_slice(), b"longer"].concat();
+    want[5..10].copy_from_slice(b"dirty");
+    let mut read = vec![0; want.len()];
+    assert_eq!(world.tree.read(file.handle, 0, &mut read), Ok(want.len()));
+    assert_eq!(read, want);
+    world.tree.sync_all().unwrap();
+    assert_eq!(world.on_volume(file.ino), want);
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Write(u64, Vec<u8>),
@@ -315,7 +357,7 @@ fn put(model: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(100))]
     /// Whatever is written by whom, cut, punched, evicted and mounted again: reads show what a plain vector would.
     #[test]
     fn a_file_is_its_bytes(steps in proptest::collection::vec(step(), 1..25)) {

@@ -7,13 +7,14 @@ use crate::tree::{At, Attributes, Base, Caller, Fs, Ino, PairStop, Stop, Store, 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
 use alloc::vec::Vec;
+use ochre_abi::call::OPENED_TELL;
 use ochre_abi::event::IN_ACCESS;
 use ochre_abi::file::*;
 use ochre_abi::{Errno, Result};
 use ochre_rt::{OwnedFd, syscall};
 use ochre_scheme::locks::LockTable;
 use ochre_scheme::watch::{Source, Watches};
-use ochre_scheme::{Answer, Op, Port, Request, Scheme};
+use ochre_scheme::{Answer, InheritedHandle, Op, Port, Request, Scheme};
 use zerocopy::{Immutable, IntoBytes};
 
 /// Bytes of data handled at a time.
@@ -81,6 +82,28 @@ impl<S: Objects> FileServer<S> {
             watches: Watches::default(),
             synchronous: BTreeSet::new(),
         }
+    }
+
+    /// Goes on with the handles of a server that died, on the same volume. What they knew besides the file is gone: locks, watches and the
+    /// places in listings. How many there are; those of files that are not on the volume are dropped.
+    pub fn adopt(&mut self, handles: Vec<InheritedHandle>) -> usize {
+        let mut adopted = 0;
+        for InheritedHandle { id, flags, .. } in handles {
+            let Ok(ino) = self.fs.adopt(id) else {
+                // It may have been closed meanwhile.
+                let _ = self.port.drop_handle(id);
+                continue;
+            };
+            adopted += 1;
+            if flags & OPENED_TELL != 0 {
+                self.synchronous.insert(id);
+            }
+            if self.fs.data(ino).is_ok() {
+                self.unattached.push(id);
+            }
+        }
+        self.attach();
+        adopted
     }
 
     /// The tree.

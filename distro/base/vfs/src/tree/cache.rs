@@ -156,8 +156,14 @@ impl<S: Store> Fs<S> {
             return Ok(());
         }
         self.save(ino)?;
+        self.commit()
+    }
+
+    fn commit(&mut self) -> Result<()> {
         self.flush_attributes()?;
-        self.store.volume().map_or(Ok(()), |volume| volume.commit())
+        self.store.volume().map_or(Ok(()), |volume| volume.commit())?;
+        self.store.committed();
+        Ok(())
     }
 
     /// sync(2). A file that cannot be written back does not keep the others from it; the first error is told.
@@ -170,8 +176,7 @@ impl<S: Store> Fs<S> {
         for ino in unsaved {
             result = result.and(self.save(ino));
         }
-        self.flush_attributes()?;
-        self.store.volume().map_or(Ok(()), |volume| volume.commit())?;
+        self.commit()?;
         result
     }
 

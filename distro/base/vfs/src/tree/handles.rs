@@ -20,12 +20,13 @@ pub(super) struct Handle {
     listing: Option<Box<Vec<(Box<[u8]>, Ino)>>>,
 }
 
-/// Of a volume's file the id of a handle tells all that a server that takes it over has to know: the node's number in the low 32 bits,
-/// a number of its own in the next 28, and these.
-const READABLE: u64 = 1 << 60;
+/// Of a volume's file the id of a handle tells all that a server that takes it over has to know: the node's number in the low 32 bits, a
+/// number of its own in the next 13, then 16 that tell the node from others that had its number before or have it since, and these.
 const WRITABLE: u64 = 1 << 61;
+const READABLE: u64 = 1 << 62;
 const SERIAL_SHIFT: u32 = 32;
-const SERIAL_MASK: u64 = (1 << 28) - 1;
+const SERIAL_MASK: u64 = (1 << 13) - 1;
+const BIRTH_SHIFT: u32 = 45;
 
 /// What opening brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,6 +148,7 @@ impl<S: Store> Fs<S> {
     }
 
     fn insert(&mut self, ino: Ino, access: Access, path_only: bool, replaced: bool) -> Result<Opened> {
+        let handle = if self.backed { self.telling_id(ino, access)? } else { 0 };
         let first = self.node(ino)?.opens == 0;
         if let (true, Some(volume)) = (first, self.store.volume()) {
             volume.hold(ino)?;
@@ -161,7 +163,7 @@ impl<S: Store> Fs<S> {
         if !path_only {
             self.note(ino, IN_OPEN);
         }
-        let handle = if self.backed { self.telling_id(ino, access) } else { self.short_id() };
+        let handle = if self.backed { handle } else { self.short_id() };
         let Access { readable, writable } = access;
         self.handles.insert(handle, Handle { ino, readable, writable, listing: None });
         Ok(Opened { handle, ino, path_only, replaced })
@@ -181,21 +183,40 @@ impl<S: Store> Fs<S> {
         })
     }
 
-    fn telling_id(&mut self, ino: Ino, access: Access) -> u64 {
+    /// ENFILE: as many handles as the ids of one file can tell apart.
+    fn telling_id(&mut self, ino: Ino, access: Access) -> Result<u64> {
         let mode = if access.readable { READABLE } else { 0 } | if access.writable { WRITABLE } else { 0 };
-        loop {
+        let fixed = mode | self.birth(ino)? << BIRTH_SHIFT | ino & u64::from(u32::MAX);
+        for _ in 0..=SERIAL_MASK {
             self.next_handle += 1;
-            let id = mode | (self.next_handle & SERIAL_MASK) << SERIAL_SHIFT | ino & u64::from(u32::MAX);
+            let id = fixed | (self.next_handle & SERIAL_MASK) << SERIAL_SHIFT;
             if self.handles.get(id).is_none() {
-                return id;
+                return Ok(id);
             }
         }
+        Err(Errno::ENFILE)
     }
 
-    /// Takes over a handle that a server before this one opened on the same volume: the node's number. ENOENT, EIO if it is gone.
+    /// 16 bits of the time at which the volume's node was made: the number may be another's after a crash.
+    fn birth(&mut self, ino: Ino) -> Result<u64> {
+        if let Some(birth) = self.node(ino)?.birth {
+            return Ok(birth.into());
+        }
+        let time = self.store.volume().ok_or(Errno::EIO)?.attributes(ino)?.btime as u64;
+        // The high bits of a product depend on all bits (Knuth's multiplicative hash).
+        let birth = (time.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16;
+        self.node_mut(ino)?.birth = Some(birth);
+        Ok(birth.into())
+    }
+
+    /// Takes over a handle that a server before this one opened on the same volume: the node's number. ENOENT, EIO or
+    /// ESTALE if it is gone.
     pub fn adopt(&mut self, handle: u64) -> Result<Ino> {
         let ino = handle & u64::from(u32::MAX);
         self.recall(ino)?;
+        if handle >> BIRTH_SHIFT & u64::from(u16::MAX) != self.birth(ino)? {
+            return Err(Errno::ESTALE);
+        }
         if self.node(ino)?.opens == 0
             && let Some(volume) = self.store.volume()
         {
@@ -206,10 +227,10 @@ impl<S: Store> Fs<S> {
         node.opens += 1;
         if writable {
             node.writers += 1;
-            node.written = true;
-            self.unsaved(ino);
         }
-        self.next_handle = self.next_handle.max(handle >> SERIAL_SHIFT & SERIAL_MASK);
+        node.written = true;
+        // Somebody may have written who has closed it since.
+        self.unsaved(ino);
         self.handles.insert(handle, Handle { ino, readable, writable, listing: None });
         Ok(ino)
     }

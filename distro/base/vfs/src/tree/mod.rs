@@ -75,6 +75,8 @@ pub trait Store {
     fn truncate(&mut self, data: &mut Self::Data, size: u64) -> Result<()>;
     /// Makes a part zero, and frees what it took. The size stays.
     fn punch(&mut self, data: &mut Self::Data, offset: u64, len: u64) -> Result<()>;
+    /// What was written back before survives a power cut now.
+    fn committed(&mut self) {}
     /// Has room for a part of a file, within its size, so that writing there is not refused for want of room. ENOSPC.
     fn allocate(&mut self, _data: &mut Self::Data, _offset: u64, _len: u64) -> Result<()> {
         Ok(())

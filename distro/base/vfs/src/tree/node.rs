@@ -58,6 +58,8 @@ pub(super) struct Node<D> {
     pub changed: bool,
     /// It was used since eviction last came by.
     pub used: bool,
+    /// On a volume, what tells it from another node with its number.
+    pub birth: Option<u16>,
     /// It is among the files that are kept for their cached bytes alone.
     pub idle: bool,
 }
@@ -101,6 +103,7 @@ impl<D> Node<D> {
             children: 0,
             changed: false,
             used: false,
+            birth: None,
             idle: false,
         }
     }
