@@ -24,6 +24,8 @@ const CLEANED: usize = 512;
 const SIZE_MAX: u64 = 1 << 43;
 /// Objects of closed files are kept for as many others: an answer that names one may not have been sent yet.
 const RETIRED: usize = ochre_abi::call::SLOTS;
+/// Bytes written by messages after which the file is written back.
+const FRESH_MAX: u64 = 32 << 20;
 /// The file system's number in statfs(2): "OCFS" is another's, this is "Ochr".
 const MAGIC: i64 = 0x4f63_6872;
 /// Room that is never promised, as a share of the volume: what the volume needs for itself when it writes.
@@ -48,7 +50,7 @@ pub struct Files<M: Memory> {
     reserved: u64,
     /// Bytes that can be promised, when the volume was last asked.
     room: u64,
-    /// Bytes written by messages since all was last written back.
+    /// Bytes written by messages since that was last a reason to write back.
     fresh: u64,
     retired: VecDeque<Arc<Cached<M::Object>>>,
     retired_fds: VecDeque<OwnedFd>,
@@ -67,16 +69,6 @@ impl<M: Memory> Files<M> {
             retired: VecDeque::new(),
             retired_fds: VecDeque::new(),
         }
-    }
-
-    /// Bytes written by messages since this was last asked.
-    pub fn take_fresh(&mut self) -> u64 {
-        core::mem::take(&mut self.fresh)
-    }
-
-    /// Bytes written by messages since [`Self::take_fresh`].
-    pub fn fresh(&self) -> u64 {
-        self.fresh
     }
 
     /// Sets room aside. ENOSPC.
@@ -207,6 +199,11 @@ impl<M: Memory> Store for Files<M> {
             Ok(written) => {
                 data.file.set_size(size.max(offset + written as u64));
                 self.fresh = self.fresh.saturating_add(written as u64);
+                if self.fresh >= FRESH_MAX {
+                    self.fresh = 0;
+                    // What it could not write stays dirty: fsync tells of it.
+                    let _ = self.write_back(data);
+                }
                 Ok(written)
             }
             Err(error) => {

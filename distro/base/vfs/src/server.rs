@@ -348,7 +348,11 @@ impl<S: Objects> FileServer<S> {
             let want = (len - done).min(CHUNK);
             let got = request.data_at(done, buffer.get_mut(..want).ok_or(Errno::EIO)?)?;
             let result = match buffer.get(..got) {
-                Some(bytes) if got > 0 => self.fs.write(handle, place, bytes),
+                Some(bytes) if got > 0 => match self.fs.write(handle, place, bytes) {
+                    // A volume has the room of what was removed only once that is written.
+                    Err(Errno::ENOSPC) if self.fs.sync_all().is_ok() => self.fs.write(handle, place, bytes),
+                    other => other,
+                },
                 _ => break,
             };
             let written = match result {
