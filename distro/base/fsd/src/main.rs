@@ -82,7 +82,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     // With the default limit fewer files can be open.
     let _ = syscall::limit(RLIMIT_NOFILE, Some(&files));
     let path = root::find(&arguments.root)?;
-    let disk = Disk::open(&path).inspect_err(|error| eprintln!("fsd: {path}: {error}"))?;
+    let disk = open(&path).inspect_err(|error| eprintln!("fsd: {path}: {error}"))?;
     let options = Options { read_only: arguments.read_only, ..Options::default() };
     let volume = if arguments.live {
         Shared::new(Redox::open(Overlay::new(disk, root::live_limit()), options)?)
@@ -111,6 +111,17 @@ fn run(arguments: &Arguments) -> Result<()> {
     std::thread::spawn(move || page(pager_server, pager));
     ochre_scheme::ready();
     serve(&mut server, &mut files)
+}
+
+/// Opens the disk. A server that has just died may seem to have it still.
+fn open(path: &str) -> Result<Disk> {
+    let start = Instant::now();
+    loop {
+        match Disk::open(path) {
+            Err(Errno::EBUSY) if start.elapsed() < WRITE_BACK => std::thread::sleep(Duration::from_millis(5)),
+            other => return other,
+        }
+    }
 }
 
 /// The pager's thread.

@@ -130,7 +130,9 @@ mod tests {
         let nameless = Partition { uuid: String::new(), name: String::new(), ..partition.clone() };
         let is = |text: &str, partition: &Partition| is_root(partition, &Root::parse(text).unwrap());
         assert!(is("PARTUUID=abcd-EF", &partition) && is("LABEL=ochre-root", &partition));
-        assert!(!is("PARTUUID=abcd", &partition) && !is("LABEL=Ochre-root", &partition) && !is("disk.a/0p2", &partition));
+        assert!(
+            !is("PARTUUID=abcd", &partition) && !is("LABEL=Ochre-root", &partition) && !is("disk.a/0p2", &partition)
+        );
         assert!(!is("PARTUUID=x", &nameless) && !is("LABEL=x", &nameless));
     }
 

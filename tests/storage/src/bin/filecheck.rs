@@ -1,15 +1,18 @@
-//! The file server on a disk: `filecheck posix`, `write` or `read`.
+//! The file server on a disk: `filecheck posix`, `write`, `read` or `kill`.
 
 use native_tests::{Result, check, report};
+use ochre_rt::mapping::Mapping;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
 use storage_tests::DISK;
 
 /// Where the file server's files are bound to, as `/scheme/file` leads to no parent folders of its own.
 const FILES: &str = "/mnt/file";
+const PAGE: usize = 4096;
 /// Files of each folder that is written, and folders.
 const COUNT: usize = 40;
 const FOLDERS: usize = 5;
@@ -20,7 +23,8 @@ fn main() -> ExitCode {
         "posix" => format().and_then(|()| serve()).and_then(posix),
         "write" => format().and_then(|()| serve()).and_then(write),
         "read" => serve().and_then(read),
-        _ => Err("usage: filecheck posix|write|read".into()),
+        "kill" => format().and_then(|()| kill()),
+        _ => Err("usage: filecheck posix|write|read|kill".into()),
     };
     report("filecheck", result)
 }
@@ -35,7 +39,9 @@ fn serve() -> Result<Child> {
     let root = DISK.strip_prefix("/scheme/").ok_or("a path of a scheme")?;
     let child = Command::new("/sbin/fsd").args(["file", root]).spawn()?;
     wait_for("/scheme/file")?;
-    ochre_rt::syscall::ns_bind(FILES.as_bytes(), b"file")?;
+    if fs::metadata(FILES).is_err() {
+        ochre_rt::syscall::ns_bind(FILES.as_bytes(), b"file")?;
+    }
     Ok(child)
 }
 
@@ -56,6 +62,59 @@ fn posix(mut server: Child) -> Result<()> {
     server.kill()?;
     server.wait()?;
     Ok(())
+}
+
+/// The server dies: what is open goes on with what was written, also where no fsync was; what no commit has seen is an error.
+fn kill() -> Result<()> {
+    // As init does for its services.
+    for name in ["file", "file.pages"] {
+        ochre_rt::syscall::scheme_reserve(name.as_bytes(), 1)?;
+    }
+    let mut server = serve()?;
+    let path = format!("{FILES}/f");
+    fs::write(&path, vec![1; 3 * PAGE])?;
+    fs::create_dir(format!("{FILES}/d"))?;
+    let file = fs::OpenOptions::new().read(true).write(true).open(&path)?;
+    let folder = fs::File::open(format!("{FILES}/d"))?;
+    file.sync_all()?;
+    let map = Mapping::new(file.as_raw_fd(), 0, 3 * PAGE)?;
+    for round in 0..5 {
+        let fresh = fs::File::create(format!("{FILES}/d/fresh{round}"))?;
+        file.write_all_at(&[b'a' + round], 5)?;
+        map.write8(PAGE + 7, b'A' + round)?;
+        server.kill()?;
+        server.wait()?;
+        // Served by the kernel, from what is in memory.
+        check(byte(&file, 5)? == b'a' + round, "a byte while there is no server")?;
+        server = serve()?;
+        check(byte(&file, 5)? == b'a' + round && map.read8(5)? == b'a' + round, "a byte that was written")?;
+        check(byte(&file, PAGE as u64 + 7)? == b'A' + round, "a byte that was written by way of a mapping")?;
+        file.write_all_at(&[round; 10], 3 * PAGE as u64 + 10 * u64::from(round))?;
+        file.sync_all()?;
+        check(fs::metadata(&path)?.len() == file.metadata()?.len(), "one size")?;
+        folder.sync_all()?;
+        // Nobody asked for the new file to be on the disk. The server may have put it there by itself.
+        let there = fs::metadata(format!("{FILES}/d/fresh{round}")).is_ok();
+        check(fresh.write_all_at(b"x", 0).is_ok() == there, format!("round {round}: a file that is there: {there}"))?;
+    }
+    drop((file, map));
+    // With nothing in memory but what the disk has.
+    server.kill()?;
+    server.wait()?;
+    server = serve()?;
+    let mut want = vec![1; 3 * PAGE];
+    (want[5], want[PAGE + 7]) = (b'e', b'E');
+    (0..5).for_each(|round| want.extend([round; 10]));
+    check(fs::read(&path)? == want, "what was synced is on the disk")?;
+    server.kill()?;
+    server.wait()?;
+    Ok(())
+}
+
+fn byte(file: &fs::File, at: u64) -> Result<u8> {
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at)?;
+    Ok(byte[0])
 }
 
 fn content(folder: usize, file: usize) -> Vec<u8> {
@@ -81,7 +140,7 @@ fn write(_server: Child) -> Result<()> {
     std::os::unix::fs::symlink("folder2/file3", format!("{FILES}/link"))?;
     fs::remove_file(name(2, 1))?;
     let last = fs::OpenOptions::new().write(true).open(name(3, COUNT - 1))?;
-    std::os::unix::fs::FileExt::write_all_at(&last, b"in place", 5000)?;
+    last.write_all_at(b"in place", 5000)?;
     last.sync_all()?;
     println!("filecheck: written");
     Ok(())
