@@ -61,15 +61,16 @@ fn holes_take_nothing() -> Result {
 fn allocate() -> Result {
     let folder = Folder::new()?;
     let file = open(&folder.at("a"))?;
-    sys::fallocate(&file, 0, 0, 3 * BLOCK as i64)?;
-    same!(file.metadata()?.len(), 3 * BLOCK);
-    same!(file.metadata()?.blocks(), 3 * BLOCK / 512);
+    let size = 3 * unit(&file)?;
+    sys::fallocate(&file, 0, 0, size as i64)?;
+    same!(file.metadata()?.len(), size);
+    same!(file.metadata()?.blocks(), size / 512);
     file.write_all_at(b"data", 100)?;
     sys::fallocate(&file, 0, 50, 100)?;
     let mut text = [1; 8];
     file.read_exact_at(&mut text, 98)?;
     same!(&text, b"\0\0data\0\0");
-    same!(file.metadata()?.len(), 3 * BLOCK);
+    same!(file.metadata()?.len(), size);
     Ok(())
 }
 
