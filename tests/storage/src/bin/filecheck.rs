@@ -1,12 +1,14 @@
-//! The file server on a disk: `filecheck posix`, `write`, `read` or `kill`.
+//! The file server on a disk: `filecheck posix`, `write`, `read`, `kill` or `many [COUNT]`.
 
 use native_tests::{Result, check, report};
 use ochre_rt::call::Call;
 use ochre_rt::mapping::Mapping;
 use ochre_scheme::abi::call::OP_SYNC;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::process::{Child, Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -26,7 +28,8 @@ fn main() -> ExitCode {
         "write" => format().and_then(|()| serve()).and_then(write),
         "read" => serve().and_then(read),
         "kill" => format().and_then(|()| kill()),
-        _ => Err("usage: filecheck posix|write|read|kill".into()),
+        "many" => format().and_then(|()| serve()).and_then(many),
+        _ => Err("usage: filecheck posix|write|read|kill|many".into()),
     };
     report("filecheck", result)
 }
@@ -61,6 +64,48 @@ fn wait_for(path: &str) -> Result<()> {
 fn posix(mut server: Child) -> Result<()> {
     let status = Command::new("/bin/fscheck").env("TMPDIR", FILES).status()?;
     check(status.success(), format!("fscheck: {status}"))?;
+    server.kill()?;
+    server.wait()?;
+    Ok(())
+}
+
+/// A folder with many names: made, listed while it changes, found, removed. Says how long each takes.
+fn many(mut server: Child) -> Result<()> {
+    let count: usize = std::env::args().nth(2).map_or(Ok(100_000), |count| count.parse())?;
+    let folder = format!("{FILES}/many");
+    // Long names and short ones, also such as are no text.
+    let name = |n: usize| {
+        let mut name = format!("{n}").into_bytes();
+        name.extend(std::iter::repeat_n(if n % 3 == 0 { 0xff } else { b'x' }, n % 7 * 30));
+        std::path::Path::new(&folder).join(std::ffi::OsStr::from_bytes(&name))
+    };
+    fs::create_dir(&folder)?;
+    let mut begin = Instant::now();
+    let mut told = |what: &str| {
+        println!("filecheck: {what} {count} files: {} ms", begin.elapsed().as_millis());
+        begin = Instant::now();
+    };
+    for n in 0..count {
+        fs::File::create_new(name(n))?;
+    }
+    told("made");
+    fs::File::open(&folder)?.sync_all()?;
+    told("committed");
+    // Names that go and come during a listing do not change what it has of the others.
+    let mut listing = fs::read_dir(&folder)?;
+    let mut seen = BTreeSet::new();
+    seen.extend(listing.next().transpose()?.map(|entry| entry.path()));
+    fs::write(name(count), "new")?;
+    for entry in listing {
+        check(seen.insert(entry?.path()), "a name twice")?;
+    }
+    check((0..count).all(|n| seen.contains(&name(n))), "a name that is not listed")?;
+    told("listed");
+    for n in (0..count).step_by(2) {
+        fs::remove_file(name(n))?;
+    }
+    told("removed half of");
+    check(fs::create_dir(name(1)).is_err() && fs::remove_dir(&folder).is_err(), "a folder that is not empty")?;
     server.kill()?;
     server.wait()?;
     Ok(())
