@@ -180,6 +180,12 @@ impl File {
         self.path.as_deref()
     }
 
+    /// An inode number for what has none of its own: the same for the same path, so that programs tell files apart (FNV-1a).
+    pub fn path_inode(&self) -> u64 {
+        let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+        self.path().unwrap_or_default().iter().fold(0xcbf2_9ce4_8422_2325, step)
+    }
+
     /// read(2), or pread(2) with an offset.
     #[inline(always)]
     pub fn read(&self, to: UserSlice, offset: Option<u64>) -> Result<usize> {

@@ -158,8 +158,8 @@ impl Object for Port {
         Ok(done)
     }
 
-    fn stat(&self, _file: &File) -> Result<Stat> {
-        Ok(anonymous_stat(S_IFCHR | 0o600, 0))
+    fn stat(&self, file: &File) -> Result<Stat> {
+        Ok(Stat { ino: file.path_inode(), ..anonymous_stat(S_IFCHR | 0o600, 0) })
     }
 
     fn call(&self, file: &File, args: &CallArgs) -> Result<usize> {

@@ -58,8 +58,8 @@ impl Object for Text {
         Ok(self.0.len() as u64)
     }
 
-    fn stat(&self, _file: &File) -> Result<Stat> {
-        Ok(Stat { size: self.0.len() as i64, ..anonymous_stat(S_IFREG | 0o444, 0) })
+    fn stat(&self, file: &File) -> Result<Stat> {
+        Ok(Stat { ino: file.path_inode(), size: self.0.len() as i64, ..anonymous_stat(S_IFREG | 0o444, 0) })
     }
 }
 
@@ -116,8 +116,8 @@ impl Object for Directory {
         true
     }
 
-    fn stat(&self, _file: &File) -> Result<Stat> {
-        Ok(Stat { nlink: 2, ..anonymous_stat(S_IFDIR | 0o555, 0) })
+    fn stat(&self, file: &File) -> Result<Stat> {
+        Ok(Stat { ino: file.path_inode(), nlink: 2, ..anonymous_stat(S_IFDIR | 0o555, 0) })
     }
 
     fn call(&self, file: &File, args: &CallArgs) -> Result<usize> {
