@@ -5,8 +5,16 @@ use ochre_block::Disk;
 use ochre_block::protocol::{SECTOR, Transfer};
 use ochre_rt::mapping::Mapping;
 
-/// The disk that the tests have.
-pub const DISK: &str = "/scheme/disk.virtio-0/0";
+/// The scheme of the disks that the tests have: the second argument, or the first virtio disk's.
+pub fn scheme() -> String {
+    std::env::args().nth(2).unwrap_or_else(|| "disk.virtio-0".to_owned())
+}
+
+/// The first disk of it.
+pub fn disk() -> String {
+    format!("/scheme/{}/0", scheme())
+}
+
 /// Bytes of each worker's memory: what it writes, and behind that what it reads.
 pub const SHARE: usize = 2 * HALF;
 const HALF: usize = 64 << 10;

@@ -189,6 +189,8 @@ impl Drive for Disk {
             cache: self.has(feature::FLUSH),
             discard: bytes(self.config_if(feature::DISCARD, field::DISCARD_SECTORS)),
             zero: bytes(self.config_if(feature::WRITE_ZEROES, field::ZERO_SECTORS)),
+            // As Linux has it.
+            rotational: true,
             family: Family::Virtio(self.number),
             id: self.id.clone(),
             model: "Virtio Block Device".to_owned(),

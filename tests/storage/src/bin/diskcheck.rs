@@ -15,7 +15,7 @@ use std::os::unix::fs::FileExt;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use storage_tests::{DISK, Numbers, SHARE, round};
+use storage_tests::{Numbers, SHARE, disk, round, scheme};
 
 const WORKERS: u64 = 8;
 
@@ -52,7 +52,7 @@ fn buses() -> Result<()> {
 
 /// Several requests under way, into and out of the client's own memory.
 fn transfers() -> Result<()> {
-    let disk = Disk::open(DISK, WORKERS * SHARE as u64)?;
+    let disk = Disk::open(&disk(), WORKERS * SHARE as u64)?;
     let info = disk.info()?;
     check(info.sectors == 32 << 11 && info.read_only == 0, format!("{info:?}"))?;
     check(info.id.starts_with(b"ochre-0\0"), "its name")?;
@@ -73,14 +73,14 @@ fn transfers() -> Result<()> {
     fails(Transfer { disk: 0, memory: 100, ..what }, Errno::EINVAL)?;
     fails(Transfer { disk: 0, memory: WORKERS * SHARE as u64, ..what }, Errno::EINVAL)?;
     fails(Transfer { disk: 0, memory: u64::MAX - 511, ..what }, Errno::EINVAL)?;
-    let other = Client::open(DISK, O_RDWR)?;
+    let other = Client::open(&disk(), O_RDWR)?;
     check(other.value(ATTACH, [100, 0, 0]) == Err(Errno::EINVAL), "an object of less than a page")?;
     check(other.value(ATTACH, [4096, 0, 0]) == Err(Errno::EINVAL), "no object")
 }
 
 /// As dd and mkfs see it.
 fn bytes() -> Result<()> {
-    let mut disk = File::options().read(true).write(true).open(DISK)?;
+    let mut disk = File::options().read(true).write(true).open(&disk())?;
     let size = disk.seek(SeekFrom::End(0))?;
     check(size == 32 << 20, format!("{size} bytes"))?;
     check(disk.read(&mut [0; 512])? == 0, "data behind the end")?;
@@ -107,20 +107,20 @@ fn bytes() -> Result<()> {
 }
 
 fn read_only() -> Result<()> {
-    let disk = Disk::open(DISK, SHARE as u64)?;
+    let disk = Disk::open(&disk(), SHARE as u64)?;
     check(disk.info()?.read_only == 1, "it is not")?;
     let what = Transfer { object: 0, memory: 0, disk: 0, len: 4096, write: 0 };
     disk.transfer(what)?;
     let got = disk.transfer(Transfer { write: 1, ..what });
     check(got == Err(Errno::EROFS), format!("{got:?}"))?;
-    let file = File::options().write(true).open(DISK)?;
+    let file = File::options().write(true).open(&disk())?;
     let got = file.write_at(&[0; 512], 0).map_err(|error| error.raw_os_error());
     check(got == Err(Some(Errno::EROFS.0)), format!("{got:?}"))
 }
 
 /// The driver is killed while eight threads write and read: they do not notice.
 fn kill() -> Result<()> {
-    let disk = Disk::open(DISK, WORKERS * SHARE as u64)?;
+    let disk = Disk::open(&disk(), WORKERS * SHARE as u64)?;
     let sectors = disk.info()?.sectors;
     let memory = Mapping::new(disk.memory(), 0, WORKERS as usize * SHARE)?;
     let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -139,13 +139,13 @@ fn kill() -> Result<()> {
                 while done.load(Ordering::Relaxed) < before + 20 && !worker.is_finished() {
                     std::thread::yield_now();
                 }
-                let (pid, old) = (pid_of("virtio-blkd")?, File::open(DISK)?);
+                let (pid, old) = (pid_of("virtio-blkd")?, File::open(&disk())?);
                 let begin = Instant::now();
                 syscall::kill(pid, SIGKILL)?;
                 // Until it is dead it may still answer.
                 while old.read_at(&mut [0; 512], 0).is_ok() {}
                 // This waits until the successor serves the name.
-                File::open(DISK)?.read_exact(&mut [0; 512])?;
+                File::open(&disk())?.read_exact(&mut [0; 512])?;
                 let took = begin.elapsed();
                 println!("back after {} ms", took.as_millis());
                 worst = worst.max(took);
@@ -187,13 +187,13 @@ fn work(disk: &Disk, memory: &Mapping, sectors: u64, more: impl Fn(u64) -> bool 
 /// Time of a request of 4 KiB, with what is spent waiting for the device: no count of instructions, not even under `--icount`.
 fn time() -> Result<()> {
     const COUNT: u32 = 500;
-    let disk = Disk::open(DISK, SHARE as u64)?;
+    let disk = Disk::open(&disk(), SHARE as u64)?;
     let one = |n: u32| disk.transfer(Transfer { object: 0, memory: 0, disk: u64::from(n) * 4096, len: 4096, write: 0 });
     (0..COUNT).try_for_each(one)?;
     let begin = Instant::now();
     (0..COUNT).try_for_each(one)?;
     println!("row disk-read-4k {} ns", begin.elapsed().as_nanos() / u128::from(COUNT));
-    let file = File::open(DISK)?;
+    let file = File::open(&disk())?;
     let begin = Instant::now();
     for n in 0..COUNT {
         file.read_exact_at(&mut [0; 4096], u64::from(n) * 4096)?;

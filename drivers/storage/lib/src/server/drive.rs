@@ -108,6 +108,8 @@ pub struct Limits {
     pub discard: u64,
     /// Bytes of one zeroing at the most; 0: none.
     pub zero: u64,
+    /// It turns; a device that cannot say so is taken to.
+    pub rotational: bool,
     /// Its device number.
     pub family: Family,
     /// The serial number, in text.

@@ -2,7 +2,7 @@
 //!
 //! Source: linux/fs.h, linux/hdreg.h, linux/cdrom.h, and what Linux's block/ioctl.c and drivers/cdrom answer.
 
-use super::drive::{Family, Kind};
+use super::drive::Kind;
 use super::engine::Handle;
 use super::front::Front;
 use super::job::What;
@@ -62,8 +62,7 @@ impl Front {
             BLKBSZGET => put(request, &4096u32.to_ne_bytes()),
             BLKIOOPT | BLKALIGNOFF | BLKDISCARDZEROES => put(request, &0u32.to_ne_bytes()),
             BLKROGET => put(request, &u32::from(limits.read_only).to_ne_bytes()),
-            // What the driver cannot know is taken for a disk that turns.
-            BLKROTATIONAL => put(request, &u16::from(matches!(limits.family, Family::Scsi(_))).to_ne_bytes()),
+            BLKROTATIONAL => put(request, &u16::from(limits.rotational).to_ne_bytes()),
             BLKFLSBUF => self.flush(request),
             BLKDISCARD | BLKZEROOUT => {
                 let [at, len]: [u64; 2] = request.parse()?;

@@ -81,6 +81,7 @@ impl Drive for Fake {
             cache: true,
             discard: 0,
             zero: 0,
+            rotational: false,
             family: Family::Scsi(0),
             id: String::new(),
             model: String::new(),
