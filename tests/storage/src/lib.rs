@@ -1,17 +1,22 @@
 //! What the disk tests share: reproducible places and patterns, and a worker that checks what it reads.
 
+pub mod sys;
+
 use native_tests::{Result, check};
 use ochre_block::Disk;
 use ochre_block::protocol::{SECTOR, Transfer};
 use ochre_rt::mapping::Mapping;
 
-/// The scheme of the disks that the tests have: the second argument, or the first virtio disk's.
+/// The first virtio disk.
+pub const DISK: &str = "/scheme/disk.virtio-0/0";
+
+/// The scheme of the disks that a test is told to use: the second argument, or the first virtio disk's.
 pub fn scheme() -> String {
     std::env::args().nth(2).unwrap_or_else(|| "disk.virtio-0".to_owned())
 }
 
 /// The first disk of it.
-pub fn disk() -> String {
+pub fn path() -> String {
     format!("/scheme/{}/0", scheme())
 }
 

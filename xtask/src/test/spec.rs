@@ -57,6 +57,9 @@ pub struct Spec {
     /// What they hang on.
     #[serde(default)]
     pub bus: Bus,
+    /// What is wrong with them.
+    #[serde(default)]
+    pub faults: Vec<Fault>,
     /// Which of them, from 0 on, cannot be written to.
     #[serde(default)]
     pub read_only_disks: Vec<usize>,
@@ -111,6 +114,45 @@ pub enum System {
     LinuxRelibc,
     /// Ochre as `cargo xtask run` boots it: somebody at a terminal presses `keys`.
     Console,
+}
+
+/// A thing that a disk always fails at.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Which of the test's disks, from 0 on.
+    #[serde(default)]
+    pub disk: usize,
+    /// What it fails at.
+    pub at: Failure,
+    /// The sector of 512 bytes that it fails at; without one, all do.
+    #[serde(default)]
+    pub sector: Option<u64>,
+}
+
+/// What a disk can fail at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Failure {
+    /// Reading.
+    Read,
+    /// Writing.
+    Write,
+    /// Flushing its cache.
+    Flush,
+}
+
+impl Fault {
+    /// For QEMU's blkdebug (docs/devel/blkdebug.txt): in force from the beginning on, and always EIO.
+    pub fn rule(&self) -> String {
+        let kind = match self.at {
+            Failure::Read => "read",
+            Failure::Write => "write",
+            Failure::Flush => "flush",
+        };
+        let sector = self.sector.map(|sector| format!("sector = \"{sector}\"\n")).unwrap_or_default();
+        format!("[inject-error]\nevent = \"none\"\niotype = \"{kind}\"\nerrno = \"5\"\n{sector}\n")
+    }
 }
 
 /// The firmware of a test's machine.
@@ -219,6 +261,13 @@ mod tests {
             parse("[[test]]\nname = 'a'\ncommand = ['/bin/a']\niso = 'uefi'\nlimits = { call = 3000 }\n").unwrap();
         assert_eq!(specs[0].limits["call"], 3000.0);
         assert!(matches!(specs[0].iso, Some(Boot::Uefi)));
+    }
+
+    #[test]
+    fn faults_become_rules() {
+        let specs = parse("[[test]]\nname = 'a'\ncommand = ['a']\nfaults = [{ at = 'read', sector = 7 }]\n").unwrap();
+        let rule = "[inject-error]\nevent = \"none\"\niotype = \"read\"\nerrno = \"5\"\nsector = \"7\"\n\n";
+        assert_eq!(specs[0].faults[0].rule(), rule);
     }
 
     #[test]

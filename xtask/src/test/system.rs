@@ -10,7 +10,8 @@ use crate::process;
 use crate::progress::note;
 use crate::report;
 use crate::symbolise::Symboliser;
-use crate::vm::machine::{Disk, Machine};
+use crate::vm::cue::Cue;
+use crate::vm::machine::{Disk, Machine, text};
 use crate::vm::outcome::Outcome;
 use crate::vm::run::{self, Finished, Run};
 use crate::vm::sink::Sink;
@@ -119,7 +120,7 @@ fn boot(workspace: &Workspace, spec: &Spec, built: &Built, dir: &Path, disks: &[
         timeout: Duration::from_secs(spec.timeout),
         show_console: false,
         nudge_until: None,
-        cues: &spec.cues,
+        cues: &cues(spec, &dir)?,
     };
     let sink = Sink::default();
     let finished = run::run(&machine, &how, sink.clone())?;
@@ -133,13 +134,25 @@ fn boot(workspace: &Workspace, spec: &Spec, built: &Built, dir: &Path, disks: &[
     bail!(explain(&wrong, &output, &finished, &mut built.symboliser()))
 }
 
+/// What is done to the machine: `{dir}` in it is the test's folder, where its disks are.
+fn cues(spec: &Spec, dir: &Path) -> Result<Vec<Cue>> {
+    let dir = text(dir)?;
+    let cue = |cue: &Cue| Cue { monitor: cue.monitor.replace("{dir}", dir), ..cue.clone() };
+    Ok(spec.cues.iter().map(cue).collect())
+}
+
 /// The test's disks, empty.
 fn disks(spec: &Spec, dir: &Path) -> Result<Vec<Disk>> {
     let make = |(n, mib): (usize, &u64)| {
         let file = dir.join(format!("disk{n}.img"));
         let made = std::fs::File::create(&file).and_then(|file| file.set_len(mib << 20));
         made.with_context(|| format!("cannot make {}", file.display()))?;
-        Ok(Disk { read_only: spec.read_only_disks.contains(&n), ..Disk::new(file, spec.bus) })
+        let rules: String = spec.faults.iter().filter(|fault| fault.disk == n).map(|fault| fault.rule()).collect();
+        let faults = if rules.is_empty() { None } else { Some(dir.join(format!("disk{n}.faults"))) };
+        if let Some(faults) = &faults {
+            std::fs::write(faults, rules).with_context(|| format!("cannot write {}", faults.display()))?;
+        }
+        Ok(Disk { read_only: spec.read_only_disks.contains(&n), faults, ..Disk::new(file, spec.bus) })
     };
     spec.disks.iter().enumerate().map(make).collect()
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 pub struct Cue {
     /// Once the command's output contains this.
     pub after: String,
-    /// The monitor's command, such as `system_powerdown`.
+    /// The monitor's command, such as `system_powerdown`; of a system test, `{dir}` stands for the folder with its disks.
     pub monitor: String,
 }
 

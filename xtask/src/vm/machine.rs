@@ -62,6 +62,8 @@ pub struct Disk {
     pub read_only: bool,
     /// What the machine writes is forgotten at its end.
     pub snapshot: bool,
+    /// A file that tells QEMU's blkdebug which sectors are bad.
+    pub faults: Option<PathBuf>,
     /// The firmware boots from it.
     pub boot: bool,
 }
@@ -82,7 +84,7 @@ pub enum Bus {
 impl Disk {
     /// A disk that nobody boots from.
     pub fn new(file: impl Into<PathBuf>, bus: Bus) -> Disk {
-        Disk { file: file.into(), bus, read_only: bus == Bus::Cd, snapshot: false, boot: false }
+        Disk { file: file.into(), bus, read_only: bus == Bus::Cd, snapshot: false, faults: None, boot: false }
     }
 }
 
@@ -168,6 +170,10 @@ fn attach(command: &mut Command, n: usize, disk: &Disk) -> Result<()> {
     let media = if disk.bus == Bus::Cd { "media=cdrom," } else { "discard=unmap," };
     let (read_only, snapshot) = (on(disk.read_only), on(disk.snapshot));
     let prefix = format!("if=none,id=disk{n},format=raw,{media}readonly={read_only},snapshot={snapshot},file=");
+    let prefix = match &disk.faults {
+        Some(faults) => option(&format!("{prefix}blkdebug:"), faults)? + ":",
+        None => prefix,
+    };
     command.arg("-drive").arg(option(&prefix, &disk.file)?);
     let mut device = match disk.bus {
         Bus::Virtio => format!("virtio-blk-pci,drive=disk{n},serial=ochre-{n},disable-legacy=on"),

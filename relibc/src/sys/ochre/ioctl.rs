@@ -43,8 +43,13 @@ pub unsafe fn ioctl(a: Args) -> Result {
         Argument::Value => { call }.send(fd),
         Argument::Struct { .. } => with_struct(fd, &found, call, a[2]),
     };
-    // What a server does not know is no terminal's.
-    done.map_err(|error| if matches!(error, Errno::ENOSYS | Errno::EOPNOTSUPP) { Errno::ENOTTY } else { error })
+    // What a server does not know is no terminal's; a disk that cannot discard says so.
+    let block = (request >> 8) as u8 == ochre_ioctl::block::TYPE;
+    done.map_err(|error| match error {
+        Errno::ENOSYS => Errno::ENOTTY,
+        Errno::EOPNOTSUPP if !block => Errno::ENOTTY,
+        other => other,
+    })
 }
 
 /// Sends the struct, and lends what its fields point to.
