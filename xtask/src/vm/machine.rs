@@ -141,7 +141,8 @@ impl Machine {
             command.args(["-s", "-S"]);
         }
         for (n, disk) in self.disks.iter().enumerate() {
-            attach(&mut command, n, disk)?;
+            let port = self.disks.iter().take(n).filter(|disk| disk.bus != Bus::Virtio).count();
+            attach(&mut command, n, disk, port)?;
         }
         match &self.boot {
             Boot::Direct { kernel, module, cmdline } => {
@@ -164,8 +165,8 @@ impl Machine {
     }
 }
 
-/// Adds the options of disk number `n`.
-fn attach(command: &mut Command, n: usize, disk: &Disk) -> Result<()> {
+/// Adds the options of disk number `n`, which has this port of the AHCI controller if it is not a virtio disk.
+fn attach(command: &mut Command, n: usize, disk: &Disk, port: usize) -> Result<()> {
     let on = |yes: bool| if yes { "on" } else { "off" };
     let media = if disk.bus == Bus::Cd { "media=cdrom," } else { "discard=unmap," };
     let (read_only, snapshot) = (on(disk.read_only), on(disk.snapshot));
@@ -178,8 +179,8 @@ fn attach(command: &mut Command, n: usize, disk: &Disk) -> Result<()> {
     let mut device = match disk.bus {
         Bus::Virtio => format!("virtio-blk-pci,drive=disk{n},serial=ochre-{n},disable-legacy=on"),
         // q35 has an AHCI controller with six ports, which are buses of QEMU's.
-        Bus::Sata => format!("ide-hd,drive=disk{n},serial=ochre-{n}"),
-        Bus::Cd => format!("ide-cd,drive=disk{n},serial=ochre-{n}"),
+        Bus::Sata => format!("ide-hd,bus=ide.{port},drive=disk{n},serial=ochre-{n}"),
+        Bus::Cd => format!("ide-cd,bus=ide.{port},drive=disk{n},serial=ochre-{n}"),
     };
     if disk.boot {
         device.push_str(",bootindex=0");

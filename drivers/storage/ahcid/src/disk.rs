@@ -12,6 +12,8 @@ use ochre_scheme::{Errno, Result};
 /// Sectors of one command: with addresses of 48 bits, and of 28.
 const SECTORS: u64 = 65_536;
 const SECTORS_SMALL: u64 = 256;
+/// Works that are done one by one after a failure of unknown place: at least all that can have been in the queue.
+const CAREFUL: usize = 32;
 /// Ranges in 512 bytes, and sectors of one.
 const RANGES: u64 = 64;
 const RANGE: u64 = 0xffff;
@@ -63,7 +65,7 @@ impl Disk {
         if guilty.is_none() {
             // One by one it will be seen.
             self.port.reset()?;
-            self.careful = self.queued.count_ones() as usize;
+            self.careful = CAREFUL;
         }
         for tag in (0..32).filter(|tag| self.queued & 1 << tag != 0) {
             done.push((tag, Err(if guilty == Some(tag) { Errno::EIO } else { Errno::EAGAIN })));

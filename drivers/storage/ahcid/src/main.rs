@@ -19,8 +19,9 @@ fn main() -> Result<()> {
         return Err(Errno::EINVAL);
     };
     let device = Device::take(&function)?;
-    let done = device.interrupt(0)?;
+    // Before anything lets the device master the bus again: it may still have what a dead driver gave it.
     let hba = Arc::new(Hba::start(&device)?);
+    let done = device.interrupt(0)?;
     // pcid-spawner numbers the drivers of a kind, and so their schemes.
     let number: u32 = name.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap_or(0);
     let (mut disks, mut cds) = (number * NUMBERS, number * NUMBERS);

@@ -96,15 +96,15 @@ pub fn connected(hba: &Hba) -> Result<Vec<usize>> {
         hba.write_port(port, register::COMMAND, SPIN_UP | POWER)?;
     }
     let state = |port| hba.read_port(port, register::STATUS).map(|status| status & 15);
-    let mut all = Vec::new();
-    for port in hba.ports() {
-        // A device is seen within 10 ms, and connected a little later (Serial ATA 3.1, 8.4.2).
-        let seen = wait(Duration::from_millis(20), || Ok(state(port)? != 0)).is_ok();
-        if seen && wait(CONNECT_TIME, || Ok(state(port)? == 3)).is_ok() {
-            all.push(port);
-        }
-    }
-    Ok(all)
+    // A device is seen within 10 ms, and connected a little later (Serial ATA 3.1, 8.4.2). Ports that are empty are waited for together.
+    let all: Vec<usize> = hba.ports().collect();
+    let seen = || -> Result<bool> { all.iter().try_fold(true, |seen, port| Ok(seen && state(*port)? != 0)) };
+    // That some stay empty is no error.
+    let _ = wait(Duration::from_millis(20), seen);
+    let connects = |port: &usize| {
+        state(*port).is_ok_and(|state| state != 0) && wait(CONNECT_TIME, || Ok(state(*port)? == 3)).is_ok()
+    };
+    Ok(all.iter().copied().filter(connects).collect())
 }
 
 impl Port {

@@ -68,9 +68,8 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Sets the device up. `number`: which of its kind; `told`: there is an interrupt for changes on vector 1.
-    pub fn start(device: &Device, number: u32, told: bool) -> Result<Disk> {
-        let transport = Transport::new(device)?;
+    /// Sets a reset device up. `number`: which of its kind; `told`: there is an interrupt for changes on vector 1.
+    pub fn start(device: &Device, transport: Transport, number: u32, told: bool) -> Result<Disk> {
         let (rings, headers) = (device.dma(BYTES)?, device.dma(DEPTH * HEADER)?);
         let mut disk = Disk {
             transport,

@@ -36,6 +36,8 @@ fn buses() -> Result<()> {
     if !scheme().contains("virtio") {
         return Ok(());
     }
+    // The driver may only be starting: this waits for it.
+    File::open(path())?;
     let mut disks = Vec::new();
     for entry in std::fs::read_dir("/scheme/pci")? {
         let entry = entry?;

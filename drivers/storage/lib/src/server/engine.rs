@@ -64,6 +64,8 @@ pub struct Opened {
     start: u64,
     len: u64,
     pub write: bool,
+    /// What it was opened with (open(2)).
+    pub flags: u32,
     /// Nobody else may open it in that way.
     pub exclusive: bool,
     /// Opened to be looked at.
@@ -191,7 +193,7 @@ impl State {
         if exclusive && self.handles.values().any(taken) {
             return Err(Errno::EBUSY);
         }
-        Ok(Opened { unit, partition, start, len, write, exclusive, path: false, medium: limits.medium })
+        Ok(Opened { unit, partition, start, len, write, flags: 0, exclusive, path: false, medium: limits.medium })
     }
 
     /// Where an open disk or partition begins, and its bytes. ENOMEDIUM: its medium is gone.

@@ -60,7 +60,8 @@ impl Front {
                 return Err(Errno::ENOMEDIUM);
             }
             let mut state = engine.state();
-            let opened = state.find(unit, partition, write, exclusive).map_err(missing)?;
+            let mut opened = state.find(unit, partition, write, exclusive).map_err(missing)?;
+            opened.flags = flags;
             Ok(Answer::opened(state.open(Handle::Disk(opened))).seekable())
         };
         if !removable {
@@ -91,6 +92,7 @@ impl Front {
             Op::Write { status, .. } | Op::Read { status, .. } => (position.ok_or(Errno::EINVAL)?, status),
             _ => return Err(Errno::EINVAL),
         };
+        let status = status | opened.flags;
         let logical = u64::from(limits.logical);
         if status & O_DIRECT != 0 && !(position.is_multiple_of(logical) && (len as u64).is_multiple_of(logical)) {
             return Err(Errno::EINVAL);

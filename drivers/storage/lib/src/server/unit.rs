@@ -173,6 +173,7 @@ impl Unit {
             // The sector that fails is searched for: what is before it counts, and the log names it.
             Err(Errno::EIO) if piece.moves() && piece.now > logical && !self.dead => {
                 piece.now = (piece.now / logical / 2).max(1) * logical;
+                piece.tries = 0;
                 true
             }
             Err(error) => {
