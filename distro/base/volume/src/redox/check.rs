@@ -77,6 +77,7 @@ impl<D: Device> Redox<D> {
 
     fn check_tree(&mut self, ptr: Ptr, depth: u32, number: u32, seen: &mut Seen) -> Result<()> {
         seen.block(ptr)?;
+        self.visits = 0;
         let block = self.small(ptr)?;
         for slot in 0..TREE_SLOTS {
             let child = Ptr::read(&block, slot * Ptr::SIZE);
@@ -127,6 +128,7 @@ impl<D: Device> Redox<D> {
             return Ok(());
         }
         seen.block(ptr)?;
+        self.visits = 0;
         if depth == 0 {
             return self.record(ptr).map(drop);
         }

@@ -57,7 +57,10 @@ impl<D: Device> Redox<D> {
         let mut writes = Vec::with_capacity(self.dirty.len() + 4);
         self.list_orphans(&mut writes)?;
         self.root = self.seal(self.root, &mut writes, &mut 0)?;
-        debug_assert!(self.dirty.is_empty(), "changed blocks that nothing leads to");
+        if !self.dirty.is_empty() {
+            // Pointers that should not be there led to them.
+            return Err(Errno::EIO);
+        }
         self.log_space(&mut writes)?;
         self.root.put(&mut self.header, HEADER_TREE);
         self.write(writes)?;
@@ -169,7 +172,12 @@ impl<D: Device> Redox<D> {
             (std::mem::take(&mut self.log.tail), self.log.before)
         };
         let mut freed = Ranges::default();
-        self.pending.iter().try_for_each(|ptr| freed.add(ptr.index(), ptr.blocks()))?;
+        for ptr in &self.pending {
+            freed.add(ptr.index(), ptr.blocks())?;
+            if self.free.overlaps(ptr.index(), ptr.level()) {
+                return Err(Errno::EIO);
+            }
+        }
 
         // The log's own blocks are in the log: first their number, at most, then what they are.
         let known = if squash { pieces } else { self.fresh.len() } + entries.len() + freed.len();

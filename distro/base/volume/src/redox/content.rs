@@ -49,6 +49,7 @@ pub fn size_max(level: u32) -> u64 {
 impl<D: Device> Redox<D> {
     /// Where a record is; null in a hole.
     fn record_ptr(&mut self, node: &[u8], record: u64) -> Result<Ptr> {
+        self.visits = 0;
         let way = way(record)?;
         let mut ptr = Ptr::read(node, node::DATA + way.slot * Ptr::SIZE);
         for slot in way.slots {

@@ -46,6 +46,7 @@ impl<D: Device> Redox<D> {
 
     /// The node of a name, if it is there.
     pub(super) fn find(&mut self, directory: Ino, name: &[u8]) -> Result<Option<Ino>> {
+        self.visits = 0;
         let Some((levels, root)) = self.directory(directory)? else {
             return Ok(None);
         };
@@ -239,6 +240,7 @@ impl<D: Device> Redox<D> {
 
     /// Calls `each` for every name.
     pub(super) fn list(&mut self, directory: Ino, each: &mut dyn FnMut(&[u8], Ino)) -> Result<()> {
+        self.visits = 0;
         match self.directory(directory)? {
             Some((levels, root)) => self.list_below(root, levels, each),
             None => Ok(()),

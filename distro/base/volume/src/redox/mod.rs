@@ -19,6 +19,8 @@ mod operations;
 mod orphans;
 mod record;
 mod space;
+#[cfg(test)]
+mod tests;
 mod xattrs;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,6 +96,8 @@ pub struct Redox<D: Device> {
     holds: BTreeMap<u32, u64>,
     /// Blocks that the operation under way took for its file or directory, less those it gave back.
     owned: i64,
+    /// Metadata blocks that the search under way has looked at.
+    visits: u64,
     /// An operation or a commit failed midway.
     failed: bool,
     options: Options,

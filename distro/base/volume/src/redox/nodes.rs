@@ -44,6 +44,7 @@ impl<D: Device> Redox<D> {
 
     /// Where a node's block is. Errors: `ENOENT`.
     fn node_ptr(&mut self, ino: Ino) -> Result<Ptr> {
+        self.visits = 0;
         let mut ptr = self.root;
         for at in way(ino)? {
             ptr = Ptr::read(&*self.small(ptr)?, at);
@@ -68,6 +69,7 @@ impl<D: Device> Redox<D> {
 
     /// Makes the block of an existing node changeable.
     pub(super) fn edit_node(&mut self, ino: Ino) -> Result<u64> {
+        self.visits = 0;
         let way = way(ino)?;
         self.root = self.edit_root()?;
         let mut index = self.root.index();

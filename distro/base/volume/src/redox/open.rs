@@ -57,6 +57,7 @@ impl<D: Device> Redox<D> {
             orphans: Default::default(),
             holds: BTreeMap::new(),
             owned: 0,
+            visits: 0,
             failed: false,
             options,
         }

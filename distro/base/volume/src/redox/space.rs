@@ -134,6 +134,14 @@ impl Allocator {
         debug_assert!(new, "block {index} was free");
     }
 
+    /// True if part of a block is free.
+    pub fn overlaps(&self, index: u64, level: u32) -> bool {
+        let level = level as usize;
+        let inside = |set: &BTreeSet<u64>| set.range(index..index + (1 << level)).next().is_some();
+        let above = |(level, set): (usize, &BTreeSet<u64>)| !set.is_empty() && set.contains(&(index >> level << level));
+        self.levels[..level].iter().any(inside) || self.levels.iter().enumerate().skip(level).any(above)
+    }
+
     /// All free blocks as ranges.
     pub fn ranges(&self) -> Result<Ranges> {
         let mut ranges = Ranges::default();
@@ -164,6 +172,17 @@ mod tests {
         taken.iter().for_each(|&(index, level)| free.add(index, 1 << level));
         assert_eq!((free.free(), free.pieces()), before);
         assert_eq!(free.ranges().unwrap().iter().collect::<Vec<_>>(), [(259, 5000)]);
+    }
+
+    #[test]
+    fn what_is_free_in_part_is_seen() {
+        let mut free = Allocator::default();
+        free.add(300, 20);
+        for (index, level, overlaps) in
+            [(299, 0, false), (300, 0, true), (288, 4, true), (288, 3, false), (320, 5, false)]
+        {
+            assert_eq!(free.overlaps(index, level), overlaps, "{index} {level}");
+        }
     }
 
     #[test]
