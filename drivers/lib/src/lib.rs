@@ -32,6 +32,7 @@ extern crate alloc;
 
 mod answer;
 mod client;
+mod confine;
 mod gate;
 mod inheritance;
 pub mod locks;
@@ -46,6 +47,7 @@ pub mod watch;
 
 pub use answer::Answer;
 pub use client::Client;
+pub use confine::confine;
 pub use gate::{Gate, KernelGate};
 pub use inheritance::{Inheritance, InheritedHandle};
 pub use ochre_abi as abi;

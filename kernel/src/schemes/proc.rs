@@ -146,7 +146,7 @@ fn status(process: &Arc<Process>, text: &mut String) {
     let first = threads.first();
     let (ignored, caught) = process.signals.dispositions();
     let (nice, groups, no_new_privileges) = process.attributes(|of| (of.nice, of.groups.clone(), of.no_new_privileges));
-    let lines: [(&str, u64); 31] = [
+    let lines: [(&str, u64); 32] = [
         ("pid", process.pid.into()),
         ("ppid", process.ppid().into()),
         ("pgid", process.pgid().into()),
@@ -158,6 +158,7 @@ fn status(process: &Arc<Process>, text: &mut String) {
         ("egid", ids.egid.into()),
         ("sgid", ids.sgid.into()),
         ("rights", process.rights()),
+        ("prefixes", process.namespace().prefixes.iter().count() as u64),
         ("threads", threads.len() as u64),
         ("fds", process.with_handles(|table| table.used()) as u64),
         ("virtual_pages", usage.virtual_pages as u64),

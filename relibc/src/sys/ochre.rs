@@ -366,6 +366,7 @@ pub unsafe fn call(number: c_long, a: [usize; 6]) -> isize {
 
         SYS_uname => system::uname,
         SYS_sethostname => system::sethostname,
+        SYS_reboot => system::reboot,
         SYS_sysinfo => system::sysinfo,
         SYS_getrandom => system::getrandom,
         SYS_prlimit64 => system::prlimit,

@@ -23,5 +23,6 @@ fn main() -> Result<()> {
     // There is nothing about a handle to remember.
     let (mut server, _) = Server::register_keeping("null")?;
     ochre_scheme::ready();
+    ochre_scheme::confine(0)?;
     server.run(&mut Null)
 }

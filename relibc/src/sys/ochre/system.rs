@@ -38,6 +38,27 @@ pub unsafe fn sethostname(a: Args) -> Result {
     syscall::set_hostname(bytes(a[0], a[1])?).map(|()| 0)
 }
 
+/// reboot(2): what is written is synced first. There is no halting with the power on, and no Ctrl-Alt-Del: EINVAL, but for turning the
+/// latter off.
+pub unsafe fn reboot(a: Args) -> Result {
+    const MAGIC: [u32; 2] = [0xfee1_dead, 672_274_793];
+    const MAGIC_OTHERS: [u32; 3] = [85_072_278, 369_367_448, 537_993_216];
+    if syscall::get_credentials()?.euid != 0 {
+        return Err(Errno::EPERM);
+    }
+    if a[0] as u32 != MAGIC[0] || a[1] as u32 != MAGIC[1] && !MAGIC_OTHERS.contains(&(a[1] as u32)) {
+        return Err(Errno::EINVAL);
+    }
+    let what = match a[2] as i32 {
+        libc::RB_POWER_OFF => sys::POWER_OFF,
+        libc::RB_AUTOBOOT => sys::POWER_REBOOT,
+        libc::RB_DISABLE_CAD => return Ok(0),
+        _ => return Err(Errno::EINVAL),
+    };
+    super::files::sync([0; 6])?;
+    syscall::power(what, 0).map(|()| 0)
+}
+
 /// The number behind `name` in lines of a name, a blank and a number.
 fn figure(text: &[u8], name: &[u8]) -> u64 {
     let number = |line: &[u8]| core::str::from_utf8(line.strip_prefix(name)?.strip_prefix(b" ")?).ok()?.parse().ok();

@@ -7,6 +7,7 @@ use ochre_pci::Device;
 use ochre_rt::mapping::Mapping;
 use ochre_rt::syscall;
 use ochre_scheme::abi::file::O_RDWR;
+use ochre_scheme::abi::process::RIGHT_DEVICE;
 use ochre_scheme::abi::signal::SIGKILL;
 use ochre_scheme::{Client, Errno};
 use std::fs::File;
@@ -53,6 +54,14 @@ fn buses() -> Result<()> {
     check(disks.len() == 1, format!("virtio disks: {disks:?}"))?;
     check(Device::take(&disks[0]).err() == Some(Errno::EBUSY), "a device with two drivers")?;
     check(Device::take("00:00.7").err() == Some(Errno::ENOENT), "a device that is not there")
+}
+
+/// The driver, though it was started again, can open nothing, and has the right to physical addresses alone.
+fn confined() -> Result<()> {
+    let status = std::fs::read_to_string(format!("/scheme/proc/{}/status", pid_of("virtio-blkd")?))?;
+    let has = |wanted: &str| status.lines().any(|line| line == wanted);
+    check(has(&format!("rights {RIGHT_DEVICE}")), format!("a driver's rights:\n{status}"))?;
+    check(has("prefixes 0"), format!("a driver's namespace:\n{status}"))
 }
 
 /// Several requests under way, into and out of the client's own memory.
@@ -162,6 +171,7 @@ fn kill() -> Result<()> {
         stop.store(true, Ordering::Relaxed);
         worker.join().map_err(|_| "a worker panicked")??;
         let worst = worst?;
+        confined()?;
         check(worst < Duration::from_millis(100), format!("{} ms are more than 100", worst.as_millis()))
     })
 }

@@ -5,7 +5,8 @@ use super::engine::Engine;
 use super::front::Front;
 use super::unit::Unit;
 use ochre_pci::Interrupt;
-use ochre_scheme::{Errno, Result, Server};
+use ochre_scheme::abi::process::RIGHT_DEVICE;
+use ochre_scheme::{Errno, Result, Server, confine};
 use std::sync::Arc;
 
 /// Bytes of the memory that each drive needs ([`Memory`]).
@@ -57,6 +58,8 @@ pub fn serve(
     }
     let mut server = Server::register(name)?;
     ochre_scheme::ready();
+    // The device is at hand, the interrupts are. Left is the right to the physical addresses of clients' memory.
+    confine(RIGHT_DEVICE)?;
     server.run(&mut Front(engine))
 }
 

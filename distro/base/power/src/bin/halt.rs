@@ -1,0 +1,5 @@
+//! halt(8).
+
+fn main() -> std::process::ExitCode {
+    power::main("halt")
+}

@@ -1,0 +1,5 @@
+//! poweroff(8).
+
+fn main() -> std::process::ExitCode {
+    power::main("poweroff")
+}

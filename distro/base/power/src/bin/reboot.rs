@@ -1,0 +1,5 @@
+//! reboot(8).
+
+fn main() -> std::process::ExitCode {
+    power::main("reboot")
+}

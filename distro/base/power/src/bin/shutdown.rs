@@ -1,0 +1,5 @@
+//! shutdown(8).
+
+fn main() -> std::process::ExitCode {
+    power::main("shutdown")
+}
