@@ -184,6 +184,29 @@ fn a_large_file_goes_in_steps() {
     assert!(census.used < 300, "{census:?}");
 }
 
+/// A file server that takes over holds what is still open before the rest is freed.
+#[test]
+fn nodes_without_names_can_be_taken_over() {
+    let mut volume = volume(16 << 20);
+    let [open, closed] = [5, 6].map(|seed| {
+        let ino = volume.create(&file(0)).unwrap();
+        volume.write(ino, 0, &pattern(300_000, seed)).unwrap();
+        ino
+    });
+    volume.commit().unwrap();
+    let options = Options { keep_unnamed: true, ..Options::default() };
+    let mut volume = Redox::open(volume.into_device(), options).unwrap();
+    volume.hold(open).unwrap();
+    volume.free_unheld();
+    assert_eq!(volume.attributes(closed), Err(Errno::ENOENT));
+    compare_content(&mut volume, open, &pattern(300_000, 5));
+    volume.link(1, b"named again", open).unwrap();
+    volume.release(open).unwrap();
+    let mut volume = reopen(volume);
+    compare_content(&mut volume, open, &pattern(300_000, 5));
+    assert_eq!(volume.check().unwrap().nodes, 2);
+}
+
 /// A device that fails from some request on.
 struct Failing {
     memory: Memory,

@@ -41,6 +41,9 @@ use crate::device::Device;
 pub struct Options {
     /// Nothing is changed, not even what a crash left over.
     pub read_only: bool,
+    /// Nodes that had no name when the volume was used last are kept until [`Redox::free_unheld`]: for a file server that takes over from one that
+    /// died, with files that are open and have no name any more.
+    pub keep_unnamed: bool,
     /// File content is compressed (LZ4) when it saves blocks: for images, which are written once. Compressed files are always readable.
     pub compress: bool,
     /// Bytes of metadata blocks that are kept in memory.
@@ -55,6 +58,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             read_only: false,
+            keep_unnamed: false,
             compress: false,
             metadata_cache: 4 << 20,
             record_cache: 1 << 20,

@@ -29,8 +29,8 @@ impl<D: Device> Redox<D> {
         volume.read_log()?;
         volume.block(volume.root)?;
         volume.read_orphans()?;
-        if !volume.is_read_only() {
-            volume.free_orphans();
+        if !options.keep_unnamed {
+            volume.free_unheld();
         }
         Ok(volume)
     }

@@ -7,8 +7,11 @@ use crate::device::Device;
 use crate::volume::{Ino, kind};
 
 impl<D: Device> Redox<D> {
-    /// Frees what was left over when the volume was used last. What cannot be read stays for another time.
-    pub(super) fn free_orphans(&mut self) {
+    /// Frees the nodes without names that nobody holds: what was left over when the volume was used last. What cannot be read stays for another time.
+    pub fn free_unheld(&mut self) {
+        if self.is_read_only() {
+            return;
+        }
         for ino in self.orphans.iter().copied().collect::<Vec<u32>>() {
             self.reap(Ino::from(ino));
         }
