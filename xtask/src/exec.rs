@@ -59,6 +59,7 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
         show_console,
         nudge_until: if args.linux { linux::nudge(&machine) } else { None },
         cues: &[],
+        kill: None,
     };
     let finished = run::run(&machine, &how, std::io::stdout())?;
     let log_file = workspace.target_dir("vm")?.join("serial.log");

@@ -13,6 +13,7 @@ pub fn failure(finished: &Finished, symboliser: &mut Symboliser, log_file: &Path
         Outcome::Exited(_) => return None,
         Outcome::TimedOut => format!("the guest was still running after {:.0} s", finished.elapsed.as_secs_f64()),
         Outcome::Off => "the guest reset or powered off without a report (a triple fault does that)".to_owned(),
+        Outcome::Killed => "the machine's power was cut".to_owned(),
         Outcome::KernelFault => "the guest died: its kernel met a fault".to_owned(),
         Outcome::Died(reason) => format!("the guest died: {reason}"),
     };

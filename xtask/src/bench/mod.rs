@@ -70,6 +70,7 @@ fn measure(
         show_console: false,
         nudge_until: if system == LINUX { linux::nudge(&machine) } else { None },
         cues: &[],
+        kill: None,
     };
     let sink = Sink::default();
     let finished = run::run(&machine, &how, sink.clone())?;

@@ -202,7 +202,7 @@ fn on_ochre(image: &Image, group: &[&Subject], scripts: &Path, dir: &Path) -> Re
         disks: start.disks,
     };
     let timeout = OCHRE_LIMIT * u32::try_from(group.len())? + Duration::from_secs(60);
-    let how = Run { dir, timeout, show_console: false, nudge_until: None, cues: &[] };
+    let how = Run { dir, timeout, show_console: false, nudge_until: None, cues: &[], kill: None };
     let sink = Sink::default();
     let finished = run::run(&machine, &how, sink.clone())?;
     let mut symboliser = Symboliser::new(Some(&image.kernel), &image.programs);

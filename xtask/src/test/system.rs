@@ -121,6 +121,7 @@ fn boot(workspace: &Workspace, spec: &Spec, built: &Built, dir: &Path, disks: &[
         show_console: false,
         nudge_until: None,
         cues: &cues(spec, &dir)?,
+        kill: None,
     };
     let sink = Sink::default();
     let finished = run::run(&machine, &how, sink.clone())?;
@@ -214,7 +215,7 @@ fn ending(spec: &Spec, outcome: &Outcome) -> Vec<String> {
         }
         (Outcome::Exited(status), false) => vec![format!("it ended with status {status}, not {}", spec.status)],
         // These are described by the report of the guest's death.
-        (Outcome::TimedOut | Outcome::Off | Outcome::Died(_) | Outcome::KernelFault, _) => {
+        (Outcome::TimedOut | Outcome::Killed | Outcome::Off | Outcome::Died(_) | Outcome::KernelFault, _) => {
             vec!["the command did not end".into()]
         }
     }

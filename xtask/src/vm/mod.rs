@@ -9,3 +9,4 @@ pub mod outcome;
 pub mod run;
 pub mod sink;
 pub mod skip;
+pub mod volatile;

@@ -12,6 +12,8 @@ pub enum Outcome {
     Off,
     /// The time was up.
     TimedOut,
+    /// Its power was cut, as was asked for.
+    Killed,
     /// The kernel met a fault of its own and halted the machine.
     KernelFault,
     /// The machine ended otherwise, for this reason.
@@ -45,7 +47,7 @@ impl Outcome {
         match self {
             Outcome::Exited(status) => *status,
             Outcome::TimedOut => 124,
-            Outcome::Off | Outcome::KernelFault | Outcome::Died(_) => 125,
+            Outcome::Off | Outcome::Killed | Outcome::KernelFault | Outcome::Died(_) => 125,
         }
     }
 }

@@ -13,6 +13,7 @@ use anyhow::{Context, Result};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -43,6 +44,8 @@ pub struct Run<'a> {
     pub nudge_until: Option<&'static str>,
     /// What is done to the machine when the command's output says so.
     pub cues: &'a [Cue],
+    /// Kills the machine, as a power cut does, once this is true.
+    pub kill: Option<&'a AtomicBool>,
 }
 
 /// Runs `machine` to its end. What its command writes, to the second serial port, goes to `output` as it comes.
@@ -89,10 +92,13 @@ pub fn run<O: Write + Send + 'static>(machine: &Machine, run: &Run, output: O) -
         let (monitor, log) = (monitor.clone(), log_file.clone());
         std::thread::spawn(move || monitor::nudge_until(&monitor, &log, done))
     });
-    let status = wait(&mut child, begin + run.timeout)?;
+    let status = wait(&mut child, begin + run.timeout, run.kill)?;
+    let killed = run.kill.is_some_and(|kill| kill.load(Ordering::Relaxed));
     let mut stuck_at = Vec::new();
     if status.is_none() {
-        stuck_at = monitor::instruction_pointers(&monitor);
+        if !killed {
+            stuck_at = monitor::instruction_pointers(&monitor);
+        }
         child.kill().context("ending QEMU")?;
         child.wait().context("ending QEMU")?;
     }
@@ -107,18 +113,19 @@ pub fn run<O: Write + Send + 'static>(machine: &Machine, run: &Run, output: O) -
     let log = console::clean(&std::fs::read(&log_file)?);
     let outcome = match status {
         Some(status) => Outcome::judge(status, &log),
+        None if killed => Outcome::Killed,
         None => Outcome::TimedOut,
     };
     Ok(Finished { outcome, log, log_file, stuck_at, elapsed })
 }
 
-/// Waits for QEMU's end, but no longer than `deadline`.
-fn wait(child: &mut Child, deadline: Instant) -> Result<Option<std::process::ExitStatus>> {
+/// Waits for QEMU's end, but no longer than `deadline`, and until `kill` is true.
+fn wait(child: &mut Child, deadline: Instant, kill: Option<&AtomicBool>) -> Result<Option<std::process::ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait().context("waiting for QEMU")? {
             return Ok(Some(status));
         }
-        if Instant::now() >= deadline {
+        if Instant::now() >= deadline || kill.is_some_and(|kill| kill.load(Ordering::Relaxed)) {
             return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(10));
