@@ -219,6 +219,9 @@ pub struct TestArgs {
     /// Run only tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
+    /// The seed of tests that choose at random; another one each time if not given
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
     /// Run only the tests of this kind
     #[arg(long, value_name = "KIND")]
     pub only: Option<TestKind>,
@@ -244,8 +247,11 @@ pub struct CoverageArgs {
 /// `bench`.
 #[derive(Debug, Args)]
 pub struct BenchArgs {
-    /// The group of measurements, for example `ipc`
+    /// The group of measurements: `ipc`, `os`, or `fs`, which measures a file system on a disk beside ext4, on one CPU
     pub name: String,
+    /// Only these rows of it; `bench list` in the guest tells all
+    #[arg(value_name = "ROW")]
+    pub rows: Vec<String>,
     /// The image that holds /bin/bench
     #[arg(long, value_name = "NAME", default_value = "base")]
     pub config: String,

@@ -15,6 +15,7 @@ use crate::vm::outcome::Outcome;
 use crate::vm::run::{self, Finished, Run};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
+use std::collections::BTreeMap;
 use std::process::Stdio;
 
 /// How much of the log is shown when a guest dies.
@@ -30,7 +31,14 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
     let (boot, mut symboliser) = if args.linux {
         let programs = programs::files(workspace, &args.machine.config)?;
         let libc = if args.relibc { Some(libc::build(workspace, Backend::Linux)?) } else { None };
-        let guest = Guest { programs: &programs, libc: libc.as_deref(), put, command: &args.command };
+        let guest = Guest {
+            programs: &programs,
+            libc: libc.as_deref(),
+            put,
+            debian: &BTreeMap::new(),
+            disk: !args.machine.disk.is_empty(),
+            command: &args.command,
+        };
         let boot = linux::boot(workspace, &guest, scratch.path())?;
         (boot.into(), Symboliser::new(None, &programs))
     } else if let Some(medium) = args.machine.root {

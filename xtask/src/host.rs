@@ -14,7 +14,8 @@ pub struct Need {
     package: &'static str,
 }
 
-const fn need(probe: &'static str, package: &'static str) -> Need {
+/// A need.
+pub const fn need(probe: &'static str, package: &'static str) -> Need {
     Need { probe, package }
 }
 

@@ -5,6 +5,8 @@
 
 use crate::build::debian;
 use crate::image::cpio::{Align, Archive};
+use crate::image::debian::Member;
+use crate::image::items::Item;
 use crate::vm::machine::{Boot, Machine};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
@@ -34,9 +36,31 @@ pub struct Guest<'a> {
     pub libc: Option<&'a Path>,
     /// A folder for /mnt/put.
     pub put: Option<&'a Path>,
+    /// Things of Debian's packages, by their path in the guest.
+    pub debian: &'a BTreeMap<String, Item>,
+    /// Whether the first virtio disk, with ext4 on it, is mounted at [`DISK`].
+    pub disk: bool,
     /// The command.
     pub command: &'a [String],
 }
+
+/// Where a disk's file system is mounted.
+pub const DISK: &str = "/mnt/disk";
+
+/// The modules that it takes, in the order in which they can be loaded.
+const MODULES: &[&str] = &[
+    "drivers/virtio/virtio",
+    "drivers/virtio/virtio_ring",
+    "drivers/virtio/virtio_pci_modern_dev",
+    "drivers/virtio/virtio_pci_legacy_dev",
+    "drivers/virtio/virtio_pci",
+    "drivers/block/virtio_blk",
+    "crypto/crc32c_generic",
+    "lib/crc16",
+    "fs/mbcache",
+    "fs/jbd2/jbd2",
+    "fs/ext4/ext4",
+];
 
 /// Puts together the boot of Linux that runs one command. The archive goes into `dir`.
 pub fn boot(workspace: &Workspace, guest: &Guest, dir: &Path) -> Result<Boot> {
@@ -66,13 +90,31 @@ pub fn boot(workspace: &Workspace, guest: &Guest, dir: &Path) -> Result<Boot> {
             file_entry(&mut archive, path, file)?;
         }
     }
-    let script = init(guest.command);
+    for (path, item) in guest.debian {
+        match item {
+            Item::Debian(Member::Directory(meta)) => archive.directory(path, *meta)?,
+            Item::Debian(Member::Link(meta, target)) => archive.symlink(path, target, *meta)?,
+            Item::Debian(Member::File(meta, part)) => archive.file(path, *meta, part.len, part.open()?)?,
+            _ => {}
+        }
+    }
+    let (kernel, version) = kernel(workspace)?;
+    if guest.disk {
+        archive.directory(DISK.trim_start_matches('/'), 0o755)?;
+        archive.directory("modules", 0o755)?;
+        let dir = modules(workspace, &version)?;
+        for (module, number) in MODULES.iter().zip(10..) {
+            let name = module.rsplit('/').next().unwrap_or(module);
+            file_entry(&mut archive, &format!("modules/{number}-{name}"), &dir.join(format!("{module}.ko")))?;
+        }
+    }
+    let script = init(guest.command, guest.disk);
     archive.file("init", 0o755, u64::try_from(script.len())?, script.as_bytes())?;
     if let Some(put) = guest.put {
         crate::image::archive::put(&mut archive, put)?;
     }
     archive.finish()?;
-    Ok(Boot::Direct { kernel: kernel(workspace)?, module, cmdline: "console=ttyS0 nokaslr panic=-1".into() })
+    Ok(Boot::Direct { kernel, module, cmdline: "console=ttyS0 nokaslr panic=-1".into() })
 }
 
 /// Until when Linux's CPUs need nudges in this machine, if they do.
@@ -80,13 +122,21 @@ pub fn nudge(machine: &Machine) -> Option<&'static str> {
     (machine.icount && machine.smp > 1).then_some("smp: Brought up")
 }
 
-/// Debian's kernel image.
-fn kernel(workspace: &Workspace) -> Result<PathBuf> {
+/// Debian's kernel image, and its version.
+fn kernel(workspace: &Workspace) -> Result<(PathBuf, String)> {
     let newest = debian::depends(KERNEL)?.into_iter().find(|name| name.starts_with("linux-image-"));
     let package = newest.with_context(|| format!("{KERNEL} depends on no kernel"))?;
     let boot = debian::unpacked(workspace, &package, &["./boot/vmlinuz-*"])?.join("boot");
     let version = package.trim_start_matches("linux-image-");
-    Ok(boot.join(format!("vmlinuz-{version}")))
+    Ok((boot.join(format!("vmlinuz-{version}")), version.to_owned()))
+}
+
+/// The folder of its modules.
+fn modules(workspace: &Workspace, version: &str) -> Result<PathBuf> {
+    let members: Vec<String> = MODULES.iter().map(|module| format!("./lib/modules/*/kernel/{module}.ko")).collect();
+    let members: Vec<&str> = members.iter().map(String::as_str).collect();
+    let package = debian::unpacked_part(workspace, &format!("linux-image-{version}"), "modules", &members)?;
+    Ok(package.join(format!("lib/modules/{version}/kernel")))
 }
 
 fn file_entry<W: Write>(archive: &mut Archive<W>, path: &str, file: &Path) -> Result<()> {
@@ -95,7 +145,12 @@ fn file_entry<W: Write>(archive: &mut Archive<W>, path: &str, file: &Path) -> Re
 }
 
 /// The script that is Linux's init.
-fn init(command: &[String]) -> String {
+fn init(command: &[String], disk: bool) -> String {
+    let mount = if disk {
+        format!("for module in /modules/*; do insmod $module; done\nmount -t ext4 /dev/vda {DISK}")
+    } else {
+        String::new()
+    };
     let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
     format!(
         r#"#!/bin/busybox sh
@@ -104,6 +159,7 @@ mount -t devtmpfs dev /dev
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs tmp /tmp
+{mount}
 stty -F /dev/ttyS1 raw
 export PATH=/bin:/sbin HOME=/
 {} </dev/null >/dev/ttyS1 2>&1
@@ -128,7 +184,7 @@ mod tests {
 
     #[test]
     fn quotes_for_the_shell() {
-        let script = init(&["/bin/echo".into(), "it's $5".into()]);
+        let script = init(&["/bin/echo".into(), "it's $5".into()], false);
         assert!(script.contains(r"'/bin/echo' 'it'\''s $5' </dev/null"), "{script}");
     }
 }

@@ -5,6 +5,7 @@ mod boot;
 mod build;
 mod cli;
 mod coverage;
+mod disk;
 mod exec;
 mod host;
 mod image;

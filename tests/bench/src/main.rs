@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use rows::{Group, Row};
 
 const USAGE: &str = "\
-usage: bench ipc|os [NAME...]   measure a group, or only the named rows of it
+usage: bench ipc|os|fs [NAME...]   measure a group, or only the named rows of it
        bench list               print the groups' names and rows";
 
 /// The argument with which this program ends at once: what the rows that exec start.
@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         }
         Some((word, names)) if word == "ipc" => (Group::Ipc, names),
         Some((word, names)) if word == "os" => (Group::Os, names),
+        Some((word, names)) if word == "fs" => (Group::Fs, names),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);

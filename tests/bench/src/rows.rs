@@ -1,5 +1,6 @@
 //! All rows, by subject.
 
+mod disk;
 mod files;
 mod ipc;
 mod memory;
@@ -18,6 +19,8 @@ pub enum Group {
     Ipc,
     /// Everything else.
     Os,
+    /// A file system on a disk.
+    Fs,
 }
 
 impl Group {
@@ -26,6 +29,7 @@ impl Group {
         match self {
             Self::Ipc => "ipc",
             Self::Os => "os",
+            Self::Fs => "fs",
         }
     }
 }
@@ -44,7 +48,7 @@ pub struct Row {
 
 /// Every row, in the order of the tables.
 pub fn all() -> impl Iterator<Item = &'static Row> {
-    [ipc::ROWS, files::ROWS, poll::ROWS, memory::ROWS, signals::ROWS, process::ROWS].into_iter().flatten()
+    [ipc::ROWS, files::ROWS, poll::ROWS, memory::ROWS, signals::ROWS, process::ROWS, disk::ROWS].into_iter().flatten()
 }
 
 #[cfg(test)]

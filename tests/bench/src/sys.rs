@@ -67,6 +67,12 @@ pub fn fstat(fd: BorrowedFd<'_>) -> io::Result<i64> {
     Ok(unsafe { stat.assume_init() }.st_size)
 }
 
+/// sync(2).
+pub fn sync() {
+    // SAFETY: sync takes nothing and cannot fail.
+    unsafe { libc::sync() };
+}
+
 /// eventfd(2), counting from 0.
 pub fn eventfd() -> io::Result<OwnedFd> {
     // SAFETY: takes only numbers.

@@ -2,18 +2,21 @@
 
 pub mod row;
 mod table;
+mod worked;
 
-use crate::boot;
+use crate::boot::{self, Start};
 use crate::build::kernel::Kernel;
 use crate::cli::BenchArgs;
-use crate::image::archive;
+use crate::disk::FileSystem;
+use crate::image::items::Item;
+use crate::image::{archive, debian, programs};
 use crate::linux::{self, Guest};
 use crate::progress::{Step, note};
 use crate::report;
 use crate::scratch::Scratch;
 use crate::symbolise::Symboliser;
 use crate::vm::cmdline;
-use crate::vm::machine::{Boot, Machine};
+use crate::vm::machine::Machine;
 use crate::vm::outcome::Outcome;
 use crate::vm::run::{self, Run};
 use crate::vm::sink::Sink;
@@ -27,43 +30,62 @@ const PROGRAM: &str = "/bin/bench";
 const OCHRE: &str = "Ochre";
 const LINUX: &str = "Linux";
 
+/// The group that measures a file system on a disk, and the image for it.
+const FILE_SYSTEM: &str = "fs";
+const WITH_DISK: &str = "disk";
+
 /// Measures and prints the table. Returns the status that xtask ends with.
 pub fn bench(workspace: &Workspace, args: &BenchArgs) -> Result<i32> {
-    let command = [PROGRAM.to_owned(), args.name.clone()];
-    let image = archive::build(workspace, &args.config, &Kernel::Ochre)?;
+    let mut command = vec![PROGRAM.to_owned(), args.name.clone()];
+    command.extend_from_slice(&args.rows);
+    let on_disk = args.name == FILE_SYSTEM;
+    // Busy time is told apart from waiting on one CPU only.
+    let smp = if on_disk { 1 } else { args.smp };
+    let config = if on_disk { WITH_DISK } else { &args.config };
+    let image = archive::build(workspace, config, &Kernel::Ochre)?;
     let mut symboliser = Symboliser::new(Some(&image.kernel), &image.programs);
 
     let scratch = Scratch::new(workspace)?;
+    let disks = |kind| if on_disk { worked::disks(kind, scratch.path()) } else { Ok(Vec::new()) };
     let cmdline = cmdline::line("warn", None, &command);
-    let boot = boot::prepare(&image, None, None, &cmdline, scratch.path())?.boot;
-    let ours = measure(OCHRE, boot, args, &scratch, &mut symboliser)?;
+    let start = boot::prepare(&image, None, None, &cmdline, scratch.path())?;
+    let start = Start { disks: disks(FileSystem::RedoxFs)?, ..start };
+    let ours = measure(OCHRE, start, smp, args, &scratch, &mut symboliser)?;
     let theirs = if args.only_ochre {
         Vec::new()
     } else {
         let programs = image.programs.iter().filter(|(path, _)| *path == PROGRAM);
         let programs = programs.map(|(path, file)| (path.clone(), file.clone())).collect();
-        let boot = linux::boot(
-            workspace,
-            &Guest { programs: &programs, libc: None, put: None, command: &command },
-            scratch.path(),
-        )?;
-        measure(LINUX, boot, args, &scratch, &mut symboliser)?
+        let debian = debian::collect(workspace, &programs::config(workspace, config)?)?.members;
+        let debian = debian.into_iter().map(|(path, member)| (path, Item::Debian(member))).collect();
+        let guest =
+            Guest { programs: &programs, libc: None, put: None, debian: &debian, disk: on_disk, command: &command };
+        let boot = linux::boot(workspace, &guest, scratch.path())?;
+        measure(LINUX, Start { boot, disks: disks(FileSystem::Ext4)? }, smp, args, &scratch, &mut symboliser)?
     };
-    println!("{}, {} CPUs, instructions counted as nanoseconds (-icount shift=0)\n", args.name, args.smp);
+    println!("{}, {smp} CPUs, instructions counted as nanoseconds (-icount shift=0)\n", args.name);
     print!("{}", table::table(&ours, &theirs));
     Ok(0)
 }
 
 fn measure(
     system: &str,
-    boot: Boot,
+    start: Start,
+    smp: u32,
     args: &BenchArgs,
     scratch: &Scratch,
     symboliser: &mut Symboliser,
 ) -> Result<Vec<Row>> {
     let _step = Step::start(format!("measuring {system}"));
-    let machine =
-        Machine { boot, smp: args.smp, mem: "512M".into(), cpu: None, icount: true, debugger: false, disks: vec![] };
+    let machine = Machine {
+        boot: start.boot,
+        smp,
+        mem: "512M".into(),
+        cpu: None,
+        icount: true,
+        debugger: false,
+        disks: start.disks,
+    };
     let how = Run {
         dir: scratch.path(),
         timeout: args.timeout,

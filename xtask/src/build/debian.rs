@@ -13,6 +13,11 @@ use std::sync::{Mutex, PoisonError};
 /// Downloads and unpacks a Debian package, unless the version that apt would install is there already. Returns the
 /// folder that holds its files. `members` are the paths to unpack, as tar patterns; all if there are none.
 pub fn unpacked(workspace: &Workspace, package: &str, members: &[&str]) -> Result<PathBuf> {
+    unpacked_part(workspace, package, "", members)
+}
+
+/// The same for a further part of a package, which is called `part`.
+pub fn unpacked_part(workspace: &Workspace, package: &str, part: &str, members: &[&str]) -> Result<PathBuf> {
     // Two threads may want the same package.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
@@ -20,7 +25,8 @@ pub fn unpacked(workspace: &Workspace, package: &str, members: &[&str]) -> Resul
     let base = workspace.target_dir("debian")?;
     with_lists(|| {
         let version = candidate(package)?;
-        let dir = base.join(format!("{package}_{}", version.replace(':', "%3a")));
+        let end = if part.is_empty() { String::new() } else { format!("_{part}") };
+        let dir = base.join(format!("{package}_{}{end}", version.replace(':', "%3a")));
         if !dir.exists() {
             let _step = Step::start(format!("fetching Debian's {package} {version}"));
             let partial = base.join(format!("{package}.partial.{}", std::process::id()));

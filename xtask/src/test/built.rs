@@ -73,7 +73,14 @@ impl Built {
                 FromMedium { name, system, medium, firmware, put: None, cmdline: &cmdline }.prepare(workspace, dir)
             }
             Built::Linux(programs, libc) => {
-                let guest = Guest { programs, libc: Some(libc), put: None, command: &spec.command };
+                let guest = Guest {
+                    programs,
+                    libc: Some(libc),
+                    put: None,
+                    debian: &BTreeMap::new(),
+                    disk: false,
+                    command: &spec.command,
+                };
                 Ok(linux::boot(workspace, &guest, dir)?.into())
             }
             Built::Host(_) => bail!("the host is not booted"),

@@ -3,6 +3,7 @@
 mod built;
 mod compare;
 mod host;
+mod powercut;
 mod spec;
 mod system;
 mod tally;
@@ -35,6 +36,7 @@ pub fn test(workspace: &Workspace, args: &TestArgs) -> Result<i32> {
     if args.only != Some(TestKind::Host) {
         system::run(workspace, args, &mut tally)?;
         compare::run(workspace, args, &mut tally)?;
+        powercut::run(workspace, args, &mut tally);
         coverage(workspace, args, &mut tally);
     }
     print!("{tally}");
