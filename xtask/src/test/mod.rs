@@ -3,6 +3,7 @@
 mod built;
 mod compare;
 mod host;
+mod ondisk;
 mod powercut;
 mod spec;
 mod system;
@@ -36,6 +37,7 @@ pub fn test(workspace: &Workspace, args: &TestArgs) -> Result<i32> {
     if args.only != Some(TestKind::Host) {
         system::run(workspace, args, &mut tally)?;
         compare::run(workspace, args, &mut tally)?;
+        ondisk::run(workspace, args, &mut tally);
         powercut::run(workspace, args, &mut tally);
         coverage(workspace, args, &mut tally);
     }

@@ -3,30 +3,23 @@
 //! The disk is a [`VolatileDisk`], which loses what was not flushed. What the guest told stands in what came out of its serial port before
 //! the cut. The program `powercut` of tests/files is the other half.
 
+use super::ondisk::System;
 use super::tally::Tally;
-use crate::boot;
-use crate::build::kernel::Kernel;
 use crate::cli::TestArgs;
 use crate::disk::{self, FileSystem};
-use crate::image::archive::{self, Image};
-use crate::image::programs;
-use crate::linux::{self, DISK, Guest};
-use crate::vm::cmdline;
+use crate::linux::DISK;
 use crate::vm::console;
-use crate::vm::machine::{Boot, Bus, Disk, Machine};
+use crate::vm::machine::{Bus, Disk, Machine};
 use crate::vm::outcome::Outcome;
 use crate::vm::run::{self, Run};
 use crate::vm::sink::Sink;
 use crate::vm::volatile::{Flushes, VolatileDisk};
 use crate::workspace::Workspace;
 use anyhow::{Result, bail, ensure};
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// The image with the program and the disk's file server.
-const CONFIG: &str = "disk";
 const PROGRAM: &str = "/bin/powercut";
 
 /// The room on the disk.
@@ -79,12 +72,6 @@ fn seed() -> u64 {
     now.map_or(1, |now| now.as_micros() as u64 % 1_000_000_000)
 }
 
-/// What a machine is booted from.
-enum System {
-    Ochre(Image),
-    Linux(BTreeMap<String, PathBuf>),
-}
-
 /// What came of one machine.
 struct Round {
     /// What the guest said.
@@ -96,13 +83,7 @@ struct Round {
 
 impl Variant {
     fn run(&self, workspace: &Workspace, rounds: u64, seed: u64) -> Result<String> {
-        let system = match self.kind {
-            FileSystem::RedoxFs => System::Ochre(archive::build(workspace, CONFIG, &Kernel::Ochre)?),
-            FileSystem::Ext4 => {
-                let programs = programs::files(workspace, CONFIG)?;
-                System::Linux(programs.into_iter().filter(|(path, _)| path == PROGRAM).collect())
-            }
-        };
+        let system = System::build(workspace, self.kind, PROGRAM)?;
         let dir = workspace.target_dir(&format!("test-logs/{}", self.name))?;
         let file = dir.join("disk.img");
         disk::make(&file, self.kind, &[], ROOM)?;
@@ -186,14 +167,7 @@ fn one(
     flushes: Flushes,
     last: bool,
 ) -> Result<Round> {
-    let boot: Boot = match system {
-        System::Ochre(image) => boot::prepare(image, None, None, &cmdline::line("info", None, command), dir)?.boot,
-        System::Linux(programs) => {
-            let debian = BTreeMap::new();
-            let guest = Guest { programs, libc: None, put: None, debian: &debian, disk: true, command };
-            linux::boot(workspace, &guest, dir)?
-        }
-    };
+    let boot = system.boot(workspace, command, dir)?;
     let mut disk = VolatileDisk::new(file, seed, flushes)?;
     let machine = Machine {
         boot,
