@@ -49,8 +49,8 @@ pub const DISK: &str = "/mnt/disk";
 
 /// The modules that it takes, in the order in which they can be loaded.
 const MODULES: &[&str] = &[
-    "drivers/virtio/virtio",
     "drivers/virtio/virtio_ring",
+    "drivers/virtio/virtio",
     "drivers/virtio/virtio_pci_modern_dev",
     "drivers/virtio/virtio_pci_legacy_dev",
     "drivers/virtio/virtio_pci",
@@ -147,7 +147,7 @@ fn file_entry<W: Write>(archive: &mut Archive<W>, path: &str, file: &Path) -> Re
 /// The script that is Linux's init.
 fn init(command: &[String], disk: bool) -> String {
     let mount = if disk {
-        format!("for module in /modules/*; do insmod $module; done\nmount -t ext4 /dev/vda {DISK}")
+        format!("for module in /modules/*; do insmod $module; done\nmount -t ext4 /dev/vda {DISK} || exit")
     } else {
         String::new()
     };

@@ -2,7 +2,7 @@
 
 pub mod row;
 mod table;
-mod worked;
+pub mod worked;
 
 use crate::boot::{self, Start};
 use crate::build::kernel::Kernel;

@@ -54,6 +54,9 @@ pub struct Spec {
     /// Empty disks of so many MiB each.
     #[serde(default)]
     pub disks: Vec<u64>,
+    /// The disks of `bench fs`: a file system of ours, and an archive.
+    #[serde(default)]
+    pub bench_disks: bool,
     /// What they hang on.
     #[serde(default)]
     pub bus: Bus,

@@ -3,9 +3,10 @@
 use super::built::{self, Built};
 use super::spec::{self, Boot, Spec, System};
 use super::tally::Tally;
-use crate::bench::row;
+use crate::bench::{row, worked};
 use crate::boot::Start;
 use crate::cli::TestArgs;
+use crate::disk::FileSystem;
 use crate::process;
 use crate::progress::note;
 use crate::report;
@@ -94,7 +95,10 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<Stri
     if spec.on == System::Console {
         return on_console(spec, built, &dir);
     }
-    let disks = disks(spec, &dir)?;
+    let mut disks = disks(spec, &dir)?;
+    if spec.bench_disks {
+        disks.extend(worked::disks(FileSystem::RedoxFs, &dir)?);
+    }
     for command in &spec.before {
         let earlier = Spec { command: command.clone(), status: 0, output: vec![], log: vec![], ..spec.clone() };
         boot(workspace, &earlier, built, &dir, &disks).with_context(|| format!("the boot for `{}`", command.join(" ")))?;
