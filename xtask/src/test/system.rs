@@ -101,7 +101,8 @@ fn one(workspace: &Workspace, spec: &Spec, built: &Result<Built>) -> Result<Stri
     }
     for command in &spec.before {
         let earlier = Spec { command: command.clone(), status: 0, output: vec![], log: vec![], ..spec.clone() };
-        boot(workspace, &earlier, built, &dir, &disks).with_context(|| format!("the boot for `{}`", command.join(" ")))?;
+        boot(workspace, &earlier, built, &dir, &disks)
+            .with_context(|| format!("the boot for `{}`", command.join(" ")))?;
     }
     boot(workspace, spec, built, &dir, &disks)
 }
