@@ -17,6 +17,7 @@ pub use keep::{handle_drop, port_adopt, port_next, port_park};
 
 use crate::call::Done;
 use crate::file::{File, Object};
+use crate::mm::dirty::Paging;
 use crate::mm::object::MemoryObject;
 use crate::namespace::SchemeEntry;
 use crate::readiness::Readiness;
@@ -51,6 +52,8 @@ pub struct Port {
     slot_freed: WaitQueue,
     /// EPOLLIN while requests wait to be received.
     readiness: Readiness,
+    /// Of the objects whose pager the server is.
+    pub(crate) paging: Paging,
     /// Calls answered, for /scheme/sys.
     pub calls: AtomicU64,
     /// ns that callers waited for them.
@@ -161,6 +164,7 @@ impl Port {
             }),
             slot_freed: WaitQueue::new(),
             readiness: Readiness::new(EPOLLOUT),
+            paging: Paging::new(),
             calls: AtomicU64::new(0),
             latency_ns: AtomicU64::new(0),
             histogram: [const { AtomicU64::new(0) }; 16],
@@ -457,6 +461,11 @@ impl Port {
         self.inner.lock().state == State::Dead
     }
 
+    /// There is a server that receives.
+    pub fn is_serving(&self) -> bool {
+        self.inner.lock().state == State::Serving
+    }
+
     /// Who waits for a request's answer.
     fn caller(&self, tag: u64) -> Result<Arc<Thread>> {
         let inner = self.inner.lock();
@@ -548,7 +557,7 @@ fn port_of(me: &Arc<Thread>, fd: u64) -> Result<Arc<Port>> {
 
 /// PORT_CREATE.
 pub fn port_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
-    if !hal::mem::has_room() {
+    if !crate::mm::reclaim::has_room() {
         return Err(Errno::ENOMEM);
     }
     let port = Port::new()?;
@@ -662,11 +671,11 @@ pub fn window_copy(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         let addr = remote + copied;
         let offset = (addr % 4096) as usize;
         let len = (total - copied).min(4096 - offset as u64) as usize;
-        let frame = space.pin((addr - offset as u64) as usize, direction == abi::WINDOW_WRITE)?;
+        let (page, local) = ((addr - offset as u64) as usize, copy.local.wrapping_add(copied));
         if direction == abi::WINDOW_READ {
-            user::frame_out(copy.local.wrapping_add(copied), &frame, offset, len)?;
+            user::frame_out(local, &space.pin(page)?, offset, len)?;
         } else {
-            user::frame_in(&frame, offset, copy.local.wrapping_add(copied), len)?;
+            space.write_pinned(page, |frame| user::frame_in(frame, offset, local, len))?;
         }
         copied += len as u64;
     }

@@ -70,6 +70,8 @@ pub struct Process {
     limits: SpinLock<[abi::Rlimit; RESOURCES]>,
     state: SpinLock<State>,
     stopped: AtomicBool,
+    /// It has made one of its ports the pager of an object.
+    pub(crate) is_pager: AtomicBool,
     /// Woken when the process continues.
     pub(crate) continued: WaitQueue,
     pgid: AtomicU32,
@@ -213,6 +215,7 @@ impl Process {
             limits: SpinLock::new(from.limits),
             state: SpinLock::new(State::Alive),
             stopped: AtomicBool::new(false),
+            is_pager: AtomicBool::new(false),
             continued: WaitQueue::new(),
             pgid: AtomicU32::new(if from.pgid == 0 { pid } else { from.pgid }),
             sid: AtomicU32::new(if from.sid == 0 { pid } else { from.sid }),

@@ -216,6 +216,12 @@ impl SchemeHandle {
             if offset != APPEND && offset.checked_add(from.len as u64).is_some_and(|end| end <= object.size()) {
                 return object.write(offset, from, false);
             }
+            if self.flags & abi::OPENED_GROW_ATTACHED != 0 {
+                let offset = (offset != APPEND).then_some(offset);
+                return object.write_within_limit(offset, from, |end, len| {
+                    self.call(Call::plain(abi::OP_RESERVE, self.id, [end, len, 0])).map(|_| ())
+                });
+            }
         }
         let args = [offset.unwrap_or(u64::MAX), from.len as u64, u64::from(file.flags() & O_NONBLOCK)];
         let plain = Call { repeats: self.repeats(), ..Call::plain(abi::OP_WRITE, self.id, args) };
@@ -337,8 +343,11 @@ impl Object for SchemeHandle {
     fn call(&self, file: &File, args: &CallArgs) -> Result<usize> {
         let me = thread::current();
         let op = u16::try_from(args.op).map_err(|_| Errno::EINVAL)?;
+        if op == abi::OP_ADVISE {
+            return Ok(self.attached().map_or(0, |object| object.advise(args.args)));
+        }
         if matches!(op, abi::OP_OPEN | abi::OP_CLOSE | abi::OP_CANCEL | abi::OP_DUP | abi::OP_PAGE_IN)
-            || matches!(op, abi::OP_FLUSH | abi::OP_GIVE_UP)
+            || matches!(op, abi::OP_FLUSH | abi::OP_GIVE_UP | abi::OP_DIRTY | abi::OP_RESERVE)
         {
             return Err(Errno::EINVAL);
         }

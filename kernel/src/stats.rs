@@ -12,11 +12,21 @@ pub struct Counters {
     pub syscalls: AtomicU64,
     /// Page faults of user code.
     pub faults: AtomicU64,
+    /// Requests for pages that pagers were sent.
+    pub page_ins: AtomicU64,
+    /// Pages that were dropped because memory was short.
+    pub reclaims: AtomicU64,
 }
 
 impl Counters {
     const fn new() -> Self {
-        Counters { bytes_copied: AtomicU64::new(0), syscalls: AtomicU64::new(0), faults: AtomicU64::new(0) }
+        Counters {
+            bytes_copied: AtomicU64::new(0),
+            syscalls: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+            page_ins: AtomicU64::new(0),
+            reclaims: AtomicU64::new(0),
+        }
     }
 }
 
@@ -40,6 +50,16 @@ pub fn syscall() {
 /// User code took a page fault.
 pub fn fault() {
     add(&COUNTERS.get().faults, 1);
+}
+
+/// A pager was asked for pages.
+pub fn page_in() {
+    add(&COUNTERS.get().page_ins, 1);
+}
+
+/// Pages were dropped because memory was short.
+pub fn reclaimed(pages: usize) {
+    add(&COUNTERS.get().reclaims, pages as u64);
 }
 
 /// The counters of one CPU.

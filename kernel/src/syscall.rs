@@ -57,6 +57,7 @@ static TABLE: [Handler; COUNT] = table! {
     OBJECT_CREATE => mm::syscalls::object_create, OBJECT_SLICE => mm::syscalls::object_slice,
     OBJECT_PHYS => mm::syscalls::object_phys, OBJECT_PAGER => mm::syscalls::object_pager,
     OBJECT_SUPPLY => mm::syscalls::object_supply, OBJECT_CLEAN => mm::syscalls::object_clean,
+    OBJECT_STORED => mm::syscalls::object_stored, OBJECT_LIMIT => mm::syscalls::object_limit, PAGER_LIMIT => mm::syscalls::pager_limit,
     OBJECT_EVICT => mm::syscalls::object_evict, MLOCK => mm::syscalls::mlock, MINCORE => mm::syscalls::mincore,
     MEMORY_READ => mm::syscalls::memory_read,
     SPACE_CREATE => mm::syscalls::space_create, SPACE_MAP => mm::syscalls::space_map, SPACE_WRITE => mm::syscalls::space_write,

@@ -59,6 +59,11 @@ pub fn current() -> Arc<Thread> {
     }
 }
 
+/// The running thread's process is a pager: others wait for it to bring pages in.
+pub(crate) fn is_pager() -> bool {
+    try_current().is_some_and(|me| me.process.is_pager.load(core::sync::atomic::Ordering::Relaxed))
+}
+
 /// The running thread, or `None` while the CPU idles.
 pub fn try_current() -> Option<Arc<Thread>> {
     CURRENT.get().lock().clone()
@@ -154,7 +159,7 @@ pub const DEFAULT_PRIORITY: u8 = 8;
 /// THREAD_CREATE.
 pub fn thread_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let args: ThreadArgs = crate::user::read(a[0])?;
-    if !hal::mem::has_room() {
+    if !crate::mm::reclaim::has_room() {
         return Err(Errno::ENOMEM);
     }
     let process = &me.process;

@@ -25,7 +25,16 @@ impl WaitQueue {
     /// Waits until `ready` gives a value; it is asked first, and after each wake-up.
     ///
     /// EINTR: a signal is deliverable or the thread is to end. ETIMEDOUT: `deadline` (ns since boot) has passed.
-    pub fn wait_until<T>(&self, deadline: Option<u64>, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
+    pub fn wait_until<T>(&self, deadline: Option<u64>, ready: impl FnMut() -> Option<T>) -> Result<T> {
+        self.wait(deadline, true, ready)
+    }
+
+    /// The same, but signals do not end it: EINTR only if the thread is to end.
+    pub fn wait_killable<T>(&self, deadline: u64, ready: impl FnMut() -> Option<T>) -> Result<T> {
+        self.wait(Some(deadline), false, ready)
+    }
+
+    fn wait<T>(&self, deadline: Option<u64>, interruptible: bool, mut ready: impl FnMut() -> Option<T>) -> Result<T> {
         if let Some(value) = ready() {
             return Ok(value);
         }
@@ -36,7 +45,7 @@ impl WaitQueue {
                 self.leave(&me);
                 return Ok(value);
             }
-            let wake = sched::park(&me, deadline, true);
+            let wake = sched::park(&me, deadline, interruptible);
             let was_woken = !self.leave(&me);
             if let Some(value) = ready() {
                 return Ok(value);

@@ -83,6 +83,12 @@ impl Answer {
         self.flag(OPENED_WRITE_ATTACHED)
     }
 
+    /// With [`Answer::writes_attached`]: writes behind the attached object's end extend it up to its limit without a request; beyond that
+    /// the server is asked first ([`crate::Op::Reserve`]).
+    pub const fn grows_attached(self) -> Self {
+        self.flag(OPENED_GROW_ATTACHED)
+    }
+
     /// A descriptor of this process, which is given away: the caller gets one for the same open file.
     pub fn give(fd: OwnedFd) -> Self {
         let mut answer = Self::new(ANSWER_FD, fd.into_raw().into());

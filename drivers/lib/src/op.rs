@@ -105,10 +105,24 @@ pub enum Op {
         offset: u64,
         len: u64,
     },
-    /// An object of which this port is the pager lacks pages.
+    /// An object of which this port is the pager lacks pages. The request's handle is the object's epoch, for
+    /// `ochre_rt::syscall::object_supply_for`.
     PageIn {
         cookie: u64,
         offset: u64,
+        len: u64,
+    },
+    /// An object of which this port is the pager has a dirty page, the first since it was last cleaned; or (`full`) writers wait because the
+    /// port's objects have as many dirty pages as they may (`ochre_rt::syscall::pager_limit`). `pages`: how many they have now.
+    Dirty {
+        cookie: u64,
+        full: bool,
+        pages: u64,
+    },
+    /// A write of `len` bytes would make the attached object `size` bytes large: the server raises its limit (`ochre_rt::syscall::object_limit`)
+    /// as far as there is space, or says why not.
+    Reserve {
+        size: u64,
         len: u64,
     },
     /// A process (the caller) closed a descriptor of the handle.
@@ -195,6 +209,8 @@ impl Op {
             OP_IOCTL => Op::Ioctl { request: a, argument: b },
             OP_FALLOCATE => Op::Fallocate { mode: a, offset: b, len: c },
             OP_PAGE_IN => Op::PageIn { cookie: a, offset: b, len: c },
+            OP_DIRTY => Op::Dirty { cookie: a, full: b == 1, pages: c },
+            OP_RESERVE => Op::Reserve { size: a, len: b },
             OP_REACH => Op::Reach,
             OP_WATCH => Op::Watch { mask: a as u32 },
             OP_XATTR_GET => Op::Xattr { what: Xattr::Get { room: b as usize }, flags: a },

@@ -58,7 +58,7 @@ pub trait Scheme {
                 self.close(request.handle());
                 Ok(Answer::done())
             }
-            Op::Flush | Op::GiveUp => Ok(Answer::done()),
+            Op::Flush | Op::GiveUp | Op::Dirty { .. } => Ok(Answer::done()),
             Op::Cancel { tag, gone } => {
                 self.cancel(tag, gone);
                 Ok(Answer::done())

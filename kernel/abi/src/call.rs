@@ -125,6 +125,9 @@ pub const OPENED_FIFO: u64 = 128;
 pub const OPENED_FLUSH: u64 = 256;
 /// [`ANSWER_OPENED`]: as with [`READY_TELL`].
 pub const OPENED_TELL: u64 = 512;
+/// [`ANSWER_OPENED`], with [`OPENED_WRITE_ATTACHED`]: writes behind the attached object's end extend it, up to its limit (OBJECT_LIMIT),
+/// without a message; beyond that the server is asked first ([`OP_RESERVE`]). O_APPEND is atomic between such writers.
+pub const OPENED_GROW_ATTACHED: u64 = 1024;
 
 /// [`ANSWER_OPENED`]: a read, write or sync that the server had when it ended can be made again: by its successor, if the port is kept.
 /// The caller notices nothing. Other calls fail with EIO then, since nobody knows whether they took place.
@@ -184,7 +187,8 @@ pub const OP_LOCK: u16 = 25;
 pub const OP_IOCTL: u16 = 26;
 /// args: mode, offset, length.
 pub const OP_FALLOCATE: u16 = 27;
-/// Nobody waits for the answer: a pager's object lacks a page: args: cookie, offset, length.
+/// Nobody waits for the answer: a pager's object lacks pages: args: cookie, offset, length; `handle`: the object's epoch, which
+/// OBJECT_SUPPLY gives back: what was read before a truncation is then not taken for what is there after it.
 pub const OP_PAGE_IN: u16 = 28;
 /// Path of a socket's name, which the caller must be allowed to write to; the answer is an FD of a reference (SOCKET_REFERENCE).
 /// A name is made with OP_MKNOD of S_IFSOCK, which the socket goes along with.
@@ -206,6 +210,14 @@ pub const OP_XATTR_SET: u16 = 35;
 pub const OP_XATTR_LIST: u16 = 36;
 /// Path or handle; args: AT_ flags; window 0: the name.
 pub const OP_XATTR_REMOVE: u16 = 37;
+/// Nobody waits for the answer: an object has its first dirty page since the last OBJECT_CLEAN, or (args\[1\] = 1) its pager's dirty pages
+/// are as many as they may be, and writers wait. args: cookie, reason, dirty pages of all the pager's objects.
+pub const OP_DIRTY: u16 = 38;
+/// A write wants to extend the attached object ([`OPENED_GROW_ATTACHED`]): args: the size wanted, bytes of the write. The server raises
+/// the limit (OBJECT_LIMIT) and answers 0, or an error (ENOSPC, EFBIG); what fits below the limit is written all the same.
+pub const OP_RESERVE: u16 = 39;
+/// args: offset, length (0: to the end), POSIX_FADV_ advice. The kernel itself answers it for its objects and attached ones.
+pub const OP_ADVISE: u16 = 40;
 /// The first number that schemes define for themselves.
 pub const OP_PRIVATE: u16 = 0x100;
 

@@ -67,9 +67,9 @@ syscalls! {
     42 OBJECT_CREATE "`(size, flags ObjectFlags) -> fd`: a memory object."
     43 OBJECT_SLICE "`(fd, offset, len, flags) -> fd`: a view of a page-aligned part of an object; OBJECT_READ_ONLY gives up writing."
     44 OBJECT_PHYS "`(fd, offset, *u64, count) -> count`: physical addresses of the (pinned) pages, for DMA; needs RIGHT_DEVICE."
-    45 OBJECT_PAGER "`(object, port, cookie)`: the port supplies this object's absent pages (PAGE_IN) and gets dirty ones (PAGE_OUT). Port −1: nobody does any more, EIO for who needs one."
-    46 OBJECT_SUPPLY "`(object, offset, buffer, len, status) -> bytes`: the pager's answer; status != 0 is an errno for those who wait."
-    47 OBJECT_CLEAN "`(object, offset, len, *u64, max) -> count`: takes the dirty pages' offsets and write-protects them."
+    45 OBJECT_PAGER "`(object, port, cookie)`: the port supplies this object's absent pages (OP_PAGE_IN) and hears of dirty ones (OP_DIRTY). Pages that the former pager took and had not stored are dirty again. Port −1: nobody does any more, EIO for who needs an absent page."
+    46 OBJECT_SUPPLY "`(object, offset, buffer, len, status, epoch or 0) -> bytes`: the pager's answer; status != 0 is an errno for those who wait. With an epoch (of OP_PAGE_IN) that has passed the pages are asked for anew."
+    47 OBJECT_CLEAN "`(object, offset, len, *u64, max) -> count`: takes the dirty pages' offsets and write-protects them. They stay in memory until OBJECT_STORED or OBJECT_EVICT."
     48 OBJECT_EVICT "`(object, offset, len) -> pages`: drops clean pages, unmapping them everywhere."
     49 MLOCK "`(addr, len, on)`: brings pages in; pages are never swapped out."
     50 MINCORE "`(addr, len, *u8)`"
@@ -195,10 +195,15 @@ syscalls! {
     // Job control
     150 GROUP_INFO "`(pgid, *GroupInfo)`: session of a process group, and whether it is orphaned; ESRCH."
     151 GROUP_SIGNAL "`(pgid, signal)`: a signal from a terminal (SI_KERNEL) to a group; needs RIGHT_KILL; ESRCH."
+
+    // Memory, continued
+    160 OBJECT_STORED "`(object, offset, len, status)`: the pager has stored what OBJECT_CLEAN took of a range: the kernel may drop it under memory pressure. status != 0: it could not, and the pages are dirty again."
+    161 OBJECT_LIMIT "`(object, bytes)`: up to this size writes to handles with OPENED_GROW_ATTACHED extend the object."
+    162 PAGER_LIMIT "`(port, pages)`: dirty pages that all objects of this pager may have before writers wait; 0: a quarter of memory."
 }
 
 /// One more than the greatest native number.
-pub const END: u64 = BASE + 160;
+pub const END: u64 = BASE + 168;
 
 /// [`SIGNAL_TIMER_SET`]: the timers of setitimer(2): ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF.
 pub const ITIMER_FIRST: u64 = 1 << 20;

@@ -31,6 +31,10 @@ static FRAMES: AtomicUsize = AtomicUsize::new(0);
 /// Frames in the buddy allocator, readable without its lock.
 static FREE: AtomicUsize = AtomicUsize::new(0);
 static RESERVE: AtomicUsize = AtomicUsize::new(0);
+/// [`is_low`] below so many free frames.
+static LOW: AtomicUsize = AtomicUsize::new(0);
+/// The least that FREE has been.
+static LEAST_FREE: AtomicUsize = AtomicUsize::new(usize::MAX);
 static TOTAL: AtomicUsize = AtomicUsize::new(0);
 
 /// How much memory there is.
@@ -58,6 +62,43 @@ pub fn stats() -> MemStats {
 #[inline]
 pub fn has_room() -> bool {
     FREE.load(Relaxed) > RESERVE.load(Relaxed)
+}
+
+/// Half of the reserve is left: see [`Frame::alloc_urgent`].
+#[inline]
+pub(crate) fn has_urgent_room() -> bool {
+    FREE.load(Relaxed) > RESERVE.load(Relaxed) / 2
+}
+
+/// Less than a thirty-second of memory is free beside the reserve: time to take back what can be.
+#[inline]
+pub fn is_low() -> bool {
+    FREE.load(Relaxed) < LOW.load(Relaxed)
+}
+
+/// Hardly anything is left beside the reserve: less than so many frames.
+#[inline]
+pub fn is_short(frames: usize) -> bool {
+    FREE.load(Relaxed) <= RESERVE.load(Relaxed) + frames
+}
+
+/// Frames that the allocator was given at boot.
+#[inline]
+pub fn total_frames() -> usize {
+    TOTAL.load(Relaxed)
+}
+
+/// The greatest number of frames that were not free, since boot (frames in a CPU's cache count as used).
+pub fn peak_used_frames() -> usize {
+    TOTAL.load(Relaxed).saturating_sub(LEAST_FREE.load(Relaxed))
+}
+
+/// The buddy allocator has so many frames now; under its lock.
+fn note_free(frames: usize) {
+    FREE.store(frames, Relaxed);
+    if frames < LEAST_FREE.load(Relaxed) {
+        LEAST_FREE.store(frames, Relaxed);
+    }
 }
 
 /// Frames that are kept for the kernel: 1/64 of RAM, at least 1024.
@@ -104,7 +145,9 @@ pub(crate) fn init(info: &'static BootInfo, reserved: &[PhysRange]) {
     let free = buddy.free_frames();
     FREE.store(free, Relaxed);
     TOTAL.store(free, Relaxed);
+    LEAST_FREE.store(free, Relaxed);
     RESERVE.store((free / 64).max(1024), Relaxed);
+    LOW.store((free / 64).max(1024) + free / 32, Relaxed);
     META.store(base, Relaxed);
     FRAMES.store(frames, Relaxed);
     if INFO.set(info).is_err() {
@@ -220,7 +263,7 @@ fn refill() -> Option<u32> {
             count += 1;
         }
     }
-    FREE.store(buddy.free_frames(), Relaxed);
+    note_free(buddy.free_frames());
     drop(buddy);
     let left = count.checked_sub(1)?;
     cache.count.store(left, Relaxed);
@@ -236,7 +279,7 @@ fn drain() {
     for slot in &cache.slots[FRAME_CACHE / 2..] {
         buddy.free_block(slot.get(), 0);
     }
-    FREE.store(buddy.free_frames(), Relaxed);
+    note_free(buddy.free_frames());
     cache.count.store(FRAME_CACHE / 2, Relaxed);
 }
 
@@ -250,7 +293,7 @@ pub(crate) fn alloc_adjacent(count: usize, below: u64) -> Option<u32> {
     let mut buddy = BUDDY.lock();
     let first = buddy.alloc_below(order, limit)?;
     buddy.free_range(first + count as u32, (1 << order) - count);
-    FREE.store(buddy.free_frames(), Relaxed);
+    note_free(buddy.free_frames());
     Some(first)
 }
 
@@ -258,7 +301,7 @@ pub(crate) fn alloc_adjacent(count: usize, below: u64) -> Option<u32> {
 pub(crate) fn free_adjacent(first: u32, count: usize) {
     let mut buddy = BUDDY.lock();
     buddy.free_range(first, count);
-    FREE.store(buddy.free_frames(), Relaxed);
+    note_free(buddy.free_frames());
 }
 
 /// The frame's first byte in the direct map.

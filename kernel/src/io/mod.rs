@@ -34,7 +34,9 @@ pub use vectors::{Vectors, readv, writev};
 
 /// ENOMEM unless the kernel can spare memory for `bytes` more of its own.
 pub(crate) fn need_room(bytes: usize) -> Result<()> {
-    let enough = hal::mem::has_room() && (bytes <= 4096 || hal::mem::stats().free_frames / 4 > bytes / 4096);
+    let reclaimable = crate::mm::reclaim::reclaimable();
+    let available = || hal::mem::stats().free_frames + reclaimable;
+    let enough = crate::mm::reclaim::has_room() && (bytes <= 4096 || available() / 4 > bytes / 4096);
     if enough { Ok(()) } else { Err(Errno::ENOMEM) }
 }
 

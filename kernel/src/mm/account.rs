@@ -54,7 +54,7 @@ impl Account {
         true
     }
 
-    /// Memory is nearly used up (a sixteenth would be left after `more` pages, of which another sixteenth counts), and this process
+    /// Memory (what could be reclaimed is free) is nearly used up (a sixteenth would be left after `more` pages, of which another sixteenth counts), and this process
     /// has more than a sixteenth: what is left is for the others.
     pub fn crowds(&self, more: usize) -> bool {
         let used = self.used();
@@ -62,7 +62,8 @@ impl Account {
         used > SMALL && {
             let memory = hal::mem::stats();
             let share = memory.total_frames / 16;
-            used > share && memory.free_frames < hal::mem::reserve_frames() + share + more.min(share)
+            let free = memory.free_frames + super::reclaim::reclaimable();
+            used > share && free < hal::mem::reserve_frames() + share + more.min(share)
         }
     }
 

@@ -4,7 +4,8 @@ use super::account::Kind as Charge;
 use super::area::{Access, Area, Backing, View};
 use super::object::{Kind, MemoryObject, Page};
 use super::space::Space;
-use super::{PAGE, PAGE_SIZE};
+use super::{PAGE, PAGE_SIZE, reclaim};
+use crate::thread;
 use alloc::sync::Arc;
 use core::ops::Range;
 use hal::mem::Frame;
@@ -48,6 +49,10 @@ enum Step {
     Done,
     /// The page has to be brought in first.
     Fetch(Arc<MemoryObject>, u64),
+    /// The object's pager has too many dirty pages.
+    Wait(Arc<MemoryObject>),
+    /// Done, and the object's pager is to hear of it.
+    Tell(Arc<MemoryObject>),
 }
 
 /// A read fault maps up to so many pages of an object that are present anyway, aligned to as many.
@@ -63,12 +68,14 @@ struct Attempt {
     exec: bool,
     /// Write whatever the protection says, if that does not reach an object.
     force: bool,
+    /// For a pager, on which others wait: it may have memory from below the reserve.
+    urgent: bool,
 }
 
 impl Space {
     /// Makes the page at `addr` accessible for reading, writing or executing. May wait for a pager.
     pub fn fault(&self, addr: usize, write: bool, exec: bool) -> Result<()> {
-        self.resolve(&Attempt { page: addr & !(PAGE_SIZE - 1), write, exec, force: false })
+        self.resolve(Attempt { page: addr & !(PAGE_SIZE - 1), write, exec, force: false, urgent: false })
     }
 
     /// The frame behind a page, to be filled before a program runs in the space: whatever its protection is, private pages can be
@@ -76,7 +83,8 @@ impl Space {
     pub(super) fn pin_for_writing(&self, addr: usize) -> ochre_abi::Result<Frame> {
         let page = addr & !(PAGE_SIZE - 1);
         loop {
-            self.resolve(&Attempt { page, write: true, exec: false, force: true }).map_err(FaultError::errno)?;
+            let attempt = Attempt { page, write: true, exec: false, force: true, urgent: false };
+            self.resolve(attempt).map_err(FaultError::errno)?;
             if self.is_device(page) {
                 return Err(Errno::EFAULT);
             }
@@ -86,14 +94,24 @@ impl Space {
         }
     }
 
-    fn resolve(&self, access: &Attempt) -> Result<()> {
+    fn resolve(&self, mut access: Attempt) -> Result<()> {
+        reclaim::balance();
         loop {
-            match self.try_fault(access)? {
-                Step::Done => return Ok(()),
-                Step::Fetch(object, index) => object.bring_in(index).map_err(|error| match error {
+            match self.try_fault(&access) {
+                Ok(Step::Done) => return Ok(()),
+                Ok(Step::Tell(object)) => {
+                    object.tell_pager();
+                    return Ok(());
+                }
+                Ok(Step::Fetch(object, index)) => object.bring_in(index).map_err(|error| match error {
                     Errno::ENOMEM => FaultError::OutOfMemory,
                     _ => FaultError::Bus,
                 })?,
+                // Only a thread that is to end gets an error: it does not go on.
+                Ok(Step::Wait(object)) => object.wait_to_write().map_err(|_| FaultError::Bus)?,
+                Err(FaultError::OutOfMemory) if reclaim::make_room() => {}
+                Err(FaultError::OutOfMemory) if !access.urgent && thread::is_pager() => access.urgent = true,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -126,7 +144,7 @@ impl Space {
     fn fault_anonymous(&self, access: &Attempt, rights: Access) -> Result<()> {
         match self.pages().lookup(access.page) {
             None => {
-                let frame = self.charged(Frame::alloc_zeroed)?;
+                let frame = self.charged(if access.urgent { Frame::alloc_urgent } else { Frame::alloc_zeroed })?;
                 self.map_charged(access.page, frame, rights.prot(true))
             }
             Some((frame, prot)) => {
@@ -177,7 +195,7 @@ impl Space {
         match object.page(index, false) {
             Page::Absent => Ok((Step::Fetch(object.clone(), index), false)),
             Page::Beyond => Err(FaultError::Bus),
-            Page::NoMemory => Err(FaultError::OutOfMemory),
+            Page::NoMemory | Page::Crowded => Err(FaultError::OutOfMemory),
             Page::Present(frame) if access.write => {
                 self.copy_in(access.page, &frame, area.access)?;
                 Ok((Step::Done, true))
@@ -208,12 +226,16 @@ impl Space {
             Page::Absent => Ok(Step::Fetch(object.clone(), index)),
             Page::Beyond => Err(FaultError::Bus),
             Page::NoMemory => Err(FaultError::OutOfMemory),
+            Page::Crowded => Ok(Step::Wait(object.clone())),
             Page::Present(frame) => {
                 // A paged object has to hear of the first write.
                 let prot = rights.prot(access.write || !object.is_paged());
                 self.pages().map(access.page, frame, prot)?;
                 if !access.write || !object.is_paged() {
                     self.map_around(access.page, range, view, prot);
+                }
+                if object.has_to_tell() {
+                    return Ok(Step::Tell(object.clone()));
                 }
                 Ok(Step::Done)
             }

@@ -8,7 +8,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Range;
 use ochre_abi::{Errno, Result};
-use ochre_hal as hal;
 
 impl Space {
     /// A copy. Private pages are shared read-only from here on until one side writes; pages of objects come back by faults; pages
@@ -32,7 +31,7 @@ impl Space {
 
     /// Copies up to a chunk of areas from `at` on. Returns where it ended, and in `shared` the areas that may have private pages.
     fn copy_areas(&self, at: usize, child: &Arc<Space>, shared: &mut Vec<Range<usize>>) -> Result<Option<usize>> {
-        if !hal::mem::has_room() {
+        if !super::reclaim::has_room() {
             return Err(Errno::ENOMEM);
         }
         let map = self.map.lock();

@@ -69,21 +69,55 @@ impl Space {
         }
     }
 
-    /// Unmaps exactly these pages of an object; private copies of them stay.
+    /// Unmaps exactly these pages of an object, given in order; private copies of them stay.
     pub(super) fn forget_exact(&self, object: &MemoryObject, evicted: &[(u64, Frame)]) {
-        let (Some(first), Some(last)) = (evicted.first(), evicted.last()) else { return };
-        let pages = first.0..last.0 + 1;
+        self.each_mapped(object, evicted, &mut |run| {
+            self.pages().unmap(run.start, run.len() / PAGE_SIZE, &mut |_, frame, _| drop(frame));
+        });
+    }
+
+    /// Takes those pages off the list that were accessed through a mapping here since this was asked last.
+    pub(super) fn keep_used(&self, object: &MemoryObject, pages: &mut Vec<(u64, Frame)>) {
+        let map = self.map.lock();
+        let views: Vec<(Range<usize>, u64)> =
+            map.areas.iter().filter_map(|(range, area)| Some((range, view(area, object)?.first))).collect();
+        pages.retain(|(index, frame)| {
+            !views.iter().any(|(range, first)| {
+                let at = index.checked_sub(*first).and_then(|page| range.start.checked_add(page as usize * PAGE_SIZE));
+                at.is_some_and(|at| range.contains(&at) && self.pages().take_accessed(at, frame))
+            })
+        });
+    }
+
+    /// Calls `each` for the address ranges where these pages of an object are mapped, with the map's lock held.
+    fn each_mapped(&self, object: &MemoryObject, pages: &[(u64, Frame)], each: &mut dyn FnMut(Range<usize>)) {
+        let (Some(first), Some(last)) = (pages.first(), pages.last()) else { return };
+        let all = first.0..last.0 + 1;
         let map = self.map.lock();
         for (range, area) in map.areas.iter() {
             let Some(view) = view(area, object) else { continue };
-            if addresses(&range, view, &pages).is_empty() {
+            if addresses(&range, view, &all).is_empty() {
                 continue;
             }
-            for (index, frame) in evicted {
+            let mut run: Range<usize> = 0..0;
+            for (index, frame) in pages {
                 let shown = addresses(&range, view, &(*index..index + 1));
-                if !shown.is_empty() && self.pages().lookup(shown.start).is_some_and(|(mapped, _)| mapped.same(frame)) {
-                    self.pages().unmap(shown.start, 1, &mut |_, frame, _| drop(frame));
+                let mapped =
+                    !shown.is_empty() && self.pages().lookup(shown.start).is_some_and(|(mapped, _)| mapped.same(frame));
+                if !mapped {
+                    continue;
                 }
+                if run.end == shown.start {
+                    run.end = shown.end;
+                } else {
+                    let done = core::mem::replace(&mut run, shown);
+                    if !done.is_empty() {
+                        each(done);
+                    }
+                }
+            }
+            if !run.is_empty() {
+                each(run);
             }
         }
     }

@@ -17,15 +17,20 @@ pub(super) struct Maintenance {
 }
 
 /// Holding it.
-struct Guard<'a>(&'a Maintenance);
+pub(super) struct Guard<'a>(&'a Maintenance);
 
 impl Maintenance {
     pub(super) const fn new() -> Self {
         Maintenance { busy: AtomicBool::new(false), queue: WaitQueue::new() }
     }
 
+    /// Takes it if it is free.
+    pub(super) fn try_enter(&self) -> Option<Guard<'_>> {
+        self.busy.compare_exchange(false, true, SeqCst, SeqCst).is_ok().then(|| Guard(self))
+    }
+
     /// Waits for it; EINTR.
-    fn enter(&self) -> Result<Guard<'_>> {
+    pub(super) fn enter(&self) -> Result<Guard<'_>> {
         self.queue
             .wait_until(None, || self.busy.compare_exchange(false, true, SeqCst, SeqCst).is_ok().then_some(()))?;
         Ok(Guard(self))
@@ -68,6 +73,7 @@ impl MemoryObject {
         }
         self.set_size(&mut state, size);
         self.clear_tail(&state, size);
+        state.epoch += 1;
         super::pager::wake(&mut state);
         drop(state);
         self.drop_pages(pages_of(size)..u64::MAX);
@@ -78,21 +84,27 @@ impl MemoryObject {
         Ok(())
     }
 
-    /// Makes whole pages of an anonymous object zero again (FALLOC_FL_PUNCH_HOLE); the rest of the range is cleared in place.
+    /// Makes whole pages of an object zero again (FALLOC_FL_PUNCH_HOLE); the rest of the range is cleared in place. Of a paged object they
+    /// are dropped, dirty or not: who punches it, its pager, supplies zeroes from then on, also for the parts of the first and last page
+    /// if these are not here.
     pub fn punch(&self, offset: u64, len: u64) -> Result<()> {
         let end = offset.checked_add(len).ok_or(Errno::EFBIG)?.min(self.size());
-        if !matches!(self.kind, Kind::Sparse) || self.is_paged() {
+        if !matches!(self.kind, Kind::Sparse) {
             return Err(Errno::EOPNOTSUPP);
         }
         let _guard = self.maintenance.enter()?;
-        if self.state.lock().pinned {
-            return Err(Errno::EBUSY);
+        {
+            let mut state = self.state.lock();
+            if state.pinned {
+                return Err(Errno::EBUSY);
+            }
+            state.epoch += 1;
         }
         let whole = pages_of(offset)..if end == self.size() { pages_of(end) } else { end / PAGE };
         for edge in [offset..end.min(whole.start * PAGE), offset.max(whole.end * PAGE)..end] {
             if edge.start < edge.end && !whole.contains(&(edge.start / PAGE)) {
-                let state = self.state.lock();
-                if let Some(Slot::Present { frame, .. }) = state.pages.get(edge.start / PAGE) {
+                let mut state = self.state.lock();
+                if let Some(frame) = self.present(&mut state, edge.start / PAGE, true) {
                     let within = (edge.start % PAGE) as usize;
                     let n = ((edge.end - edge.start) as usize).min(PAGE as usize - within);
                     frame.fill_zero(within, n);
@@ -105,6 +117,7 @@ impl MemoryObject {
                 space.forget_object_pages(self, whole.clone());
             }
         }
+        self.tell_pager();
         Ok(())
     }
 
@@ -113,15 +126,19 @@ impl MemoryObject {
         loop {
             let mut dropped: Vec<Slot> = Vec::new();
             let mut state = self.state.lock();
-            let more = state.pages.take_range(range.clone(), CHUNK, &mut |_, slot| dropped.push(slot));
-            // The dirty ones among them are all in the part of the range that is gone by now; a few at a time as well.
-            for _ in 0..CHUNK {
-                let Some(&index) = state.dirty.range(range.clone()).next() else { break };
-                state.dirty.remove(&index);
+            let mut gone = Vec::new();
+            let paged = self.is_paged();
+            let more = state.pages.take_range(range.clone(), CHUNK, &mut |index, slot| {
+                dropped.push(slot);
+                if paged {
+                    gone.push(index);
+                }
+            });
+            for index in gone {
+                self.forget_dirty(&mut state, index);
             }
-            let more = more || state.dirty.range(range.clone()).next().is_some();
             drop(state);
-            self.release(dropped.iter().filter(|slot| matches!(slot, Slot::Present { .. })).count());
+            self.release(dropped.iter().filter(|slot| slot.is_present()).count());
             drop(dropped);
             if !more {
                 return;
@@ -131,20 +148,12 @@ impl MemoryObject {
     }
 
     /// Takes up to `max` dirty pages of a range of bytes: they count as clean from now on, and the next write to one faults and
-    /// makes it dirty again. Returns their offsets; the caller then reads and stores them. EINTR.
+    /// makes it dirty again. Returns their offsets; the caller then reads and stores them, and says so ([`MemoryObject::stored`]): until
+    /// then they stay in memory. EINTR.
     pub fn clean(&self, offset: u64, len: u64, max: usize) -> Result<Vec<u64>> {
         let range = offset / PAGE..pages_of(offset.saturating_add(len));
         let _guard = self.maintenance.enter()?;
-        let mut state = self.state.lock();
-        let taken: Vec<u64> =
-            if range.start < range.end { state.dirty.range(range).copied().take(max).collect() } else { Vec::new() };
-        for &index in &taken {
-            state.dirty.remove(&index);
-            if let Some(Slot::Present { dirty, .. }) = state.pages.get_mut(index) {
-                *dirty = false;
-            }
-        }
-        drop(state);
+        let taken = self.take_dirty(&mut self.state.lock(), range, max);
         if let (Some(&first), Some(&last)) = (taken.first(), taken.last()) {
             for space in self.mappers() {
                 space.write_protect(self, first..last + 1);
@@ -167,7 +176,7 @@ impl MemoryObject {
         while at < end {
             let mut clean: Vec<(u64, Frame)> = Vec::new();
             let mut visited = 0;
-            let mut state = self.state.lock();
+            let state = self.state.lock();
             if state.pinned {
                 return Err(Errno::EBUSY);
             }
@@ -178,25 +187,53 @@ impl MemoryObject {
                     return false;
                 }
                 visited += 1;
-                if let Slot::Present { frame, dirty: false } = slot {
+                if let Slot::Present { frame, dirty: false, .. } = slot {
                     clean.push((index, frame.clone()));
                 }
                 true
             });
-            for (index, _) in &clean {
-                state.pages.remove(*index);
-            }
             drop(state);
-            // A page that is clean is mapped writable nowhere: none of them can have changed since.
-            for space in self.mappers() {
-                space.forget_exact(self, &clean);
-            }
-            self.release(clean.len());
-            total += clean.len();
-            drop(clean);
+            total += self.remove_clean(&mut clean, false);
             at = next;
             hal::cpu::poll_interrupts();
         }
         Ok(total)
+    }
+
+    /// Takes pages out of the object and of every mapping, as far as they still are what they are given as, and clean; with `stored` only
+    /// those that the pager has stored. The caller holds the maintenance lock. Returns how many.
+    pub(super) fn remove_clean(&self, pages: &mut Vec<(u64, Frame)>, stored: bool) -> usize {
+        let mut state = self.state.lock();
+        pages.retain(|(index, frame)| {
+            if stored && state.dirty.is_taken(*index) {
+                return false;
+            }
+            match state.pages.get_mut(*index) {
+                Some(slot) if matches!(&*slot, Slot::Present { frame: own, dirty: false, .. } if own.same(frame)) => {
+                    // Nobody gets another page there while this one can be read in some mapping.
+                    *slot = Slot::Leaving;
+                    true
+                }
+                _ => false,
+            }
+        });
+        drop(state);
+        // A page that is clean is mapped writable nowhere: none of them can have changed since.
+        for space in self.mappers() {
+            space.forget_exact(self, pages);
+        }
+        let mut state = self.state.lock();
+        for (index, _) in pages.iter() {
+            if matches!(state.pages.get(*index), Some(Slot::Leaving)) {
+                state.pages.remove(*index);
+            }
+            self.forget_dirty(&mut state, *index);
+        }
+        super::pager::wake(&mut state);
+        drop(state);
+        self.release(pages.len());
+        let count = pages.len();
+        pages.clear();
+        count
     }
 }

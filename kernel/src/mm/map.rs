@@ -101,7 +101,7 @@ impl Space {
         if flags & MAP_HUGETLB != 0 {
             return Err(Errno::ENOMEM);
         }
-        if !hal::mem::has_room() {
+        if !super::reclaim::has_room() {
             return Err(Errno::ENOMEM);
         }
         let fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE) != 0;

@@ -3,7 +3,8 @@
 //! # How a page gets to a program
 //! `mmap` only notes an [`area`]. The first access faults ([`fault`]): an anonymous private area gets a zeroed page that only
 //! the page table knows; an area over an [`object`] gets the object's page, read-only if the area is private, until a write
-//! copies it. An object brings absent pages in by itself, or asks its [`pager`], a server, by a PAGE_IN message.
+//! copies it. An object brings absent pages in by itself, or asks its [`pager`], a server, by a PAGE_IN message. What is written is noted for
+//! the pager ([`dirty`]); what is clean goes when memory is short ([`reclaim`]).
 //!
 //! # Locks
 //! Each [`space::Space`] and each [`object::MemoryObject`] has one spin lock. Order: space, object, page table (hal's own). None of
@@ -16,6 +17,7 @@
 
 pub mod account;
 pub mod area;
+pub mod dirty;
 pub mod fault;
 mod fork;
 mod invalidate;
@@ -28,6 +30,8 @@ mod object_syscalls;
 pub mod pager;
 mod peek;
 mod protect;
+mod read_ahead;
+pub mod reclaim;
 mod remap;
 pub mod space;
 mod space_syscalls;

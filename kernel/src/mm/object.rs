@@ -1,11 +1,13 @@
 //! Memory objects: what can be mapped, and what a memory file descriptor refers to.
 
 use super::account::{Account, Kind as Charge};
+use super::dirty::Dirty;
 use super::maintenance::Maintenance;
 use super::pager::{Pager, Waiter};
+use super::read_ahead::ReadAhead;
 use super::space::Space;
 use super::{PAGE, PAGE_SIZE, pages_of};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -33,6 +35,12 @@ pub struct MemoryObject {
     pub(super) paged: AtomicBool,
     pub(super) state: SpinLock<State>,
     pub(super) maintenance: Maintenance,
+    /// Held by those who extend the object by a write at its end; never by its pager.
+    pub(super) appending: Maintenance,
+    /// OBJECT_LIMIT, in bytes.
+    pub(super) limit: AtomicU64,
+    /// The pager is to hear of a first dirty page ([`MemoryObject::tell_pager`]).
+    pub(super) tell: AtomicBool,
     /// When it was last changed through a descriptor, ns since the epoch; 0: never.
     modified: AtomicU64,
     /// Who pays for its pages.
@@ -54,8 +62,8 @@ pub(super) enum Kind {
 /// What the lock guards.
 pub(super) struct State {
     pub(super) pages: Radix<Slot>,
-    /// Indices of the dirty pages of a paged object.
-    pub(super) dirty: BTreeSet<u64>,
+    /// Which pages of a paged object are not stored.
+    pub(super) dirty: Dirty,
     /// Spaces that map it, by id, and by how many areas.
     mappers: BTreeMap<u64, Mapper>,
     /// Areas that can write to it (or could after an mprotect).
@@ -66,6 +74,9 @@ pub(super) struct State {
     pub(super) pinned: bool,
     pub(super) seals: u32,
     pub(super) pager: Option<Pager>,
+    /// Counts what makes pages disappear that a pager may be reading in: truncations, holes. Never 0.
+    pub(super) epoch: u64,
+    pub(super) read_ahead: ReadAhead,
     /// Threads that wait for pages.
     pub(super) waiters: Vec<Waiter>,
 }
@@ -78,9 +89,13 @@ pub(super) enum Slot {
         frame: Frame,
         /// Written since the pager took it.
         dirty: bool,
+        /// Looked at since memory was last short.
+        used: bool,
     },
     /// The pager was asked for it.
     Requested,
+    /// It is being evicted: not to be asked for until it has left all mappings.
+    Leaving,
 }
 
 struct Mapper {
@@ -98,6 +113,8 @@ pub enum Page {
     Beyond,
     /// No memory, or the account is at its limit.
     NoMemory,
+    /// The pager has too many dirty pages: [`MemoryObject::wait_to_write`].
+    Crowded,
 }
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -111,16 +128,21 @@ impl MemoryObject {
             paged: AtomicBool::new(false),
             state: SpinLock::new(State {
                 pages: Radix::new(),
-                dirty: BTreeSet::new(),
+                dirty: Dirty::new(),
                 mappers: BTreeMap::new(),
                 writers: 0,
                 tail_unknown: false,
                 pinned: false,
                 seals: 0,
                 pager: None,
+                epoch: 1,
+                read_ahead: ReadAhead::new(),
                 waiters: Vec::new(),
             }),
             maintenance: Maintenance::new(),
+            appending: Maintenance::new(),
+            limit: AtomicU64::new(0),
+            tell: AtomicBool::new(false),
             modified: AtomicU64::new(0),
             account,
         })
@@ -251,6 +273,9 @@ impl MemoryObject {
                 if index >= pages_of(self.size()) {
                     return Page::Beyond;
                 }
+                if write && self.is_crowded(&state, index) {
+                    return Page::Crowded;
+                }
                 if let Some(frame) = self.present(&mut state, index, write) {
                     return Page::Present(frame);
                 }
@@ -259,7 +284,7 @@ impl MemoryObject {
                 }
                 match self.allocate() {
                     Some(frame) => {
-                        state.pages.insert(index, Slot::Present { frame: frame.clone(), dirty: false });
+                        state.pages.insert(index, Slot::new(frame.clone(), false));
                         Page::Present(frame)
                     }
                     None => Page::NoMemory,
@@ -271,11 +296,12 @@ impl MemoryObject {
     /// The page at `index` if it is here; notes a write.
     pub(super) fn present(&self, state: &mut State, index: u64, write: bool) -> Option<Frame> {
         match state.pages.get_mut(index) {
-            Some(Slot::Present { frame, dirty }) => {
+            Some(Slot::Present { frame, dirty, used }) => {
+                *used = true;
                 let frame = frame.clone();
                 if write && !*dirty && self.is_paged() {
                     *dirty = true;
-                    state.dirty.insert(index);
+                    self.note_dirty(state, index);
                 }
                 Some(frame)
             }
@@ -285,26 +311,44 @@ impl MemoryObject {
 
     /// A zeroed page on the account.
     pub(super) fn allocate(&self) -> Option<Frame> {
+        self.allocate_by(Frame::alloc_zeroed)
+    }
+
+    /// A page on the account.
+    pub(super) fn allocate_by(&self, allocate: fn() -> Option<Frame>) -> Option<Frame> {
         if !self.charge() {
             return None;
         }
-        let frame = Frame::alloc_zeroed();
+        let frame = allocate();
         if frame.is_none() {
             self.release(1);
         }
         frame
     }
 
-    /// Charges the account for one page; false at its limit.
+    /// Charges the account for one page; false at its limit. Pages that have a pager are nobody's: they can go when memory is short.
     pub(super) fn charge(&self) -> bool {
+        if self.is_paged() {
+            super::reclaim::note_cached(1);
+            return true;
+        }
         self.account.as_ref().is_none_or(|account| account.charge(Charge::Object))
     }
 
     /// Gives pages back to the account.
     pub(super) fn release(&self, pages: usize) {
-        if let Some(account) = &self.account {
+        if self.is_paged() {
+            super::reclaim::note_dropped(pages);
+        } else if let Some(account) = &self.account {
             account.release(Charge::Object, pages);
         }
+    }
+
+    /// The object becomes a pager's, with so many pages: its creator pays for them no longer.
+    pub(super) fn become_paged(&self, pages: usize) {
+        self.release(pages);
+        self.paged.store(true, Relaxed);
+        super::reclaim::note_cached(pages);
     }
 
     /// Visits the pages of a range that are here, without making any.
@@ -347,7 +391,9 @@ impl MemoryObject {
             match self.page(index, write) {
                 Page::Present(frame) => return Ok(frame),
                 Page::Absent => self.bring_in(index)?,
+                Page::Crowded => self.wait_to_write()?,
                 Page::Beyond => return Err(Errno::EINVAL),
+                Page::NoMemory if super::reclaim::make_room() => {}
                 Page::NoMemory => return Err(Errno::ENOMEM),
             }
         }
@@ -358,9 +404,18 @@ impl MemoryObject {
         match &self.kind {
             Kind::Slice(base, first) if index < pages_of(self.size()) => return base.pin(first + index),
             Kind::Device(range, _) if index < pages_of(self.size()) => return Ok(range.phys() + index * PAGE),
-            _ => self.state.lock().pinned = true,
+            _ => {
+                let mut state = self.state.lock();
+                state.pinned = true;
+                if self.is_paged() {
+                    // From now on it may be written at any time: no clean makes it clean.
+                    state.dirty.pin(index);
+                }
+            }
         }
-        Ok(self.frame(index, true)?.phys())
+        let frame = self.frame(index, true)?;
+        self.tell_pager();
+        Ok(frame.phys())
     }
 
     /// Clears what is behind the end in the last page, if that page is here. The caller holds the lock.
@@ -441,11 +496,28 @@ impl MemoryObject {
     }
 }
 
+impl Slot {
+    /// A page that is here.
+    pub(super) fn new(frame: Frame, dirty: bool) -> Slot {
+        Slot::Present { frame, dirty, used: false }
+    }
+
+    /// The page is here.
+    pub(super) fn is_present(&self) -> bool {
+        matches!(self, Slot::Present { .. })
+    }
+}
+
 impl Drop for MemoryObject {
     fn drop(&mut self) {
-        self.leave_pager();
-        if let Some(account) = &self.account {
-            account.release(Charge::Object, self.state.get_mut().pages.len());
+        let mut pages = 0;
+        self.state.get_mut().pages.visit(0..u64::MAX, &mut |_, slot| {
+            pages += usize::from(slot.is_present());
+            true
+        });
+        self.release(pages);
+        if self.is_paged() {
+            self.forget_paged();
         }
     }
 }

@@ -6,7 +6,7 @@ use super::time_page;
 use crate::file::{APPEND, File, Object};
 use crate::user::{self, UserSlice};
 use alloc::sync::Arc;
-use ochre_abi::call::{CallArgs, OP_FALLOCATE, OP_LOCK, OP_STAT, OP_SYNC, OP_TRUNCATE};
+use ochre_abi::call::{CallArgs, OP_ADVISE, OP_FALLOCATE, OP_LOCK, OP_STAT, OP_SYNC, OP_TRUNCATE};
 use ochre_abi::file::{S_IFREG, Stat};
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
@@ -153,6 +153,7 @@ impl Object for MemoryFile {
             OP_TRUNCATE => self.truncate(file, first).map(|()| 0),
             OP_FALLOCATE => self.allocate(file, first, second, third).map(|()| 0),
             OP_SYNC => Ok(0),
+            OP_ADVISE => Ok(self.object.advise(args.args)),
             OP_LOCK if first == F_GET_SEALS => Ok(self.object.seals() as usize),
             OP_LOCK if first == F_ADD_SEALS => {
                 let seals = u32::try_from(second).ok().filter(|seals| seals & !F_SEAL_ALL == 0).ok_or(Errno::EINVAL)?;

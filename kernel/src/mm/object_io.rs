@@ -1,8 +1,9 @@
 //! Reading and writing memory objects: the path of cached file data, without a message to anyone.
 
-use super::object::{Kind, MemoryObject, SIZE_MAX, Slot};
+use super::object::{Kind, MemoryObject, SIZE_MAX, Slot, State};
 use super::{CHUNK, PAGE, PAGE_SIZE, pages_of};
 use crate::user::{self, UserSlice};
+use core::sync::atomic::Ordering::Relaxed;
 use hal::mem::Frame;
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
@@ -65,6 +66,9 @@ impl MemoryObject {
             Kind::Sparse => {
                 let mut state = self.state.lock();
                 if let Some(frame) = self.present(&mut state, index, false) {
+                    if state.read_ahead.is_due(index) {
+                        self.read_on(state);
+                    }
                     return Ok(Some(frame));
                 }
                 drop(state);
@@ -101,6 +105,7 @@ impl MemoryObject {
         let mut pages = 0;
         while done < len {
             let part = part(offset + done as u64, len - done);
+            super::reclaim::balance();
             match self.write_part(&part, from.addr + done as u64, grow) {
                 Ok(()) => done += part.len,
                 Err(error) if done == 0 => return Err(error),
@@ -112,7 +117,33 @@ impl MemoryObject {
             }
         }
         self.note_change();
+        self.tell_pager();
         Ok(done)
+    }
+
+    /// A write through a handle that may extend the object up to its limit; `offset` `None`: at its end, atomically beside others. With
+    /// more to write than the limit allows, `reserve` is asked for a greater one (arguments: the size, the length of the write).
+    pub fn write_within_limit(
+        &self,
+        offset: Option<u64>,
+        from: UserSlice,
+        reserve: impl Fn(u64, u64) -> Result<()>,
+    ) -> Result<usize> {
+        let _guard = if offset.is_none() { Some(self.appending.enter()?) } else { None };
+        let at = offset.unwrap_or(self.size());
+        let end = at.checked_add(from.len as u64).filter(|end| *end <= i64::MAX as u64).ok_or(Errno::EFBIG)?;
+        if from.len == 0 || end <= self.size() {
+            return self.write(at, from, false);
+        }
+        let mut room = self.limit.load(Relaxed).max(self.size());
+        if end > room {
+            let reserved = reserve(end, from.len as u64);
+            room = self.limit.load(Relaxed).max(self.size());
+            if room <= at {
+                return Err(reserved.err().unwrap_or(Errno::ENOSPC));
+            }
+        }
+        self.write(at, from.part(0, (room.min(end) - at) as usize), true)
     }
 
     fn write_part(&self, part: &Part, from: u64, grow: bool) -> Result<()> {
@@ -137,8 +168,9 @@ impl MemoryObject {
                         self.release(1);
                         return Err(error);
                     }
-                    self.install(part.index, frame, end, grow);
-                    return Ok(());
+                    if self.install(part.index, frame, end, grow) {
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -172,50 +204,63 @@ impl MemoryObject {
             if !inside && !grow {
                 return Err(Errno::ENOSPC);
             }
+            if self.is_crowded(&state, part.index) {
+                drop(state);
+                self.wait_to_write()?;
+                continue;
+            }
             if let Some(frame) = self.present(&mut state, part.index, true) {
                 return Ok(Target::Page(frame));
             }
-            if part.len == PAGE_SIZE {
+            let leaving = matches!(state.pages.get(part.index), Some(Slot::Leaving));
+            if part.len == PAGE_SIZE && !leaving {
                 drop(state);
-                if !self.charge() {
-                    return Err(Errno::ENOMEM);
+                match self.allocate_by(Frame::alloc_for_overwrite) {
+                    Some(frame) => return Ok(Target::Fresh(frame)),
+                    None if super::reclaim::make_room() => continue,
+                    None => return Err(Errno::ENOMEM),
                 }
-                return match Frame::alloc_for_overwrite() {
-                    Some(frame) => Ok(Target::Fresh(frame)),
-                    None => {
-                        self.release(1);
-                        Err(Errno::ENOMEM)
-                    }
-                };
             }
-            if inside && self.is_paged() {
+            if leaving || inside && self.is_paged() {
                 drop(state);
                 self.bring_in(part.index)?;
                 continue;
             }
-            let frame = self.allocate().ok_or(Errno::ENOMEM)?;
-            let dirty = self.is_paged();
-            if dirty {
-                state.dirty.insert(part.index);
-            }
-            state.pages.insert(part.index, Slot::Present { frame: frame.clone(), dirty });
+            let Some(frame) = self.allocate() else {
+                drop(state);
+                if super::reclaim::make_room() {
+                    continue;
+                }
+                return Err(Errno::ENOMEM);
+            };
+            self.put(&mut state, part.index, frame.clone());
             return Ok(Target::Page(frame));
         }
     }
 
-    /// Adds a page that a write has filled and charged, or copies it over one that came meanwhile (which may be mapped).
-    fn install(&self, index: u64, frame: Frame, end: u64, grow: bool) {
+    /// Adds a page that somebody writes to.
+    fn put(&self, state: &mut State, index: u64, frame: Frame) {
+        let dirty = self.is_paged();
+        state.pages.insert(index, Slot::new(frame, dirty));
+        if dirty {
+            self.note_dirty(state, index);
+        }
+    }
+
+    /// Adds a page that a write has filled and charged, or copies it over one that came meanwhile (which may be mapped). False if one is
+    /// just leaving: then the write has to start over.
+    fn install(&self, index: u64, frame: Frame, end: u64, grow: bool) -> bool {
         let mut state = self.state.lock();
         let inside = index < pages_of(self.size());
+        if matches!(state.pages.get(index), Some(Slot::Leaving)) {
+            self.release(1);
+            return false;
+        }
         if let Some(present) = self.present(&mut state, index, true) {
             present.copy_from(0, &frame, 0, PAGE_SIZE);
             self.release(1);
         } else if inside || grow {
-            let dirty = self.is_paged();
-            if dirty {
-                state.dirty.insert(index);
-            }
-            state.pages.insert(index, Slot::Present { frame, dirty });
+            self.put(&mut state, index, frame);
         } else {
             self.release(1);
         }
@@ -224,6 +269,7 @@ impl MemoryObject {
         }
         // Threads that wait for the pager to bring this page in need not any more.
         super::pager::wake(&mut state);
+        true
     }
 
     /// After a failed copy: takes back a page that a write put behind the end, or clears what it left there.
@@ -232,7 +278,7 @@ impl MemoryObject {
         let size = self.size();
         if matches!(self.kind, Kind::Sparse) && index >= pages_of(size) {
             if let Some(slot) = state.pages.remove(index) {
-                state.dirty.remove(&index);
+                self.forget_dirty(&mut state, index);
                 if let Slot::Present { frame, .. } = slot {
                     self.release(1);
                     drop(state);

@@ -8,6 +8,7 @@ use crate::port::PortEnd;
 use crate::thread::Thread;
 use crate::user::{self, UserSlice};
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering::Relaxed;
 use hal::mem::Frame;
 use ochre_abi::file::{O_RDONLY, O_RDWR};
 use ochre_abi::memory::*;
@@ -26,7 +27,7 @@ pub fn object_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     if size > SIZE_MAX || flags & !(OBJECT_CLOEXEC | OBJECT_CONTIGUOUS | OBJECT_SEALABLE | OBJECT_BELOW_4G) != 0 {
         return Err(Errno::EINVAL);
     }
-    if !hal::mem::has_room() {
+    if !super::reclaim::has_room() {
         return Err(Errno::ENOMEM);
     }
     let object = if flags & OBJECT_CONTIGUOUS != 0 {
@@ -53,7 +54,7 @@ pub fn object_slice(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     if flags & !(OBJECT_CLOEXEC | OBJECT_READ_ONLY) != 0 {
         return Err(Errno::EINVAL);
     }
-    if !hal::mem::has_room() {
+    if !super::reclaim::has_room() {
         return Err(Errno::ENOMEM);
     }
     let (file, object) = object(me, fd)?;
@@ -102,12 +103,14 @@ pub fn object_pager(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     }
     let port = me.process.file(port as i32)?;
     let end = port.object::<PortEnd>().ok_or(Errno::EINVAL)?;
+    me.process.is_pager.store(true, Relaxed);
+    end.port.paging.set_server(me.process.pid);
     object.set_pager(end.port.clone(), cookie).map(|()| 0)
 }
 
 /// OBJECT_SUPPLY.
 pub fn object_supply(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
-    let [fd, offset, buffer, len, status, ..] = *a;
+    let [fd, offset, buffer, len, status, epoch] = *a;
     let object = writable(me, fd)?;
     let len = usize::try_from(len).ok().filter(|len| *len <= i64::MAX as usize).ok_or(Errno::EINVAL)?;
     if status != 0 {
@@ -115,7 +118,23 @@ pub fn object_supply(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
         return object.fail(offset, len, Errno(error)).map(|()| 0);
     }
     let from = UserSlice::new(buffer, len as u64)?;
-    object.supply(offset, from.addr, from.len)
+    object.supply(offset, from.addr, from.len, (epoch != 0).then_some(epoch))
+}
+
+/// OBJECT_STORED.
+pub fn object_stored(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let [fd, offset, len, status, ..] = *a;
+    writable(me, fd)?.stored(offset, len, status != 0).map(|()| 0)
+}
+
+/// OBJECT_LIMIT.
+pub fn object_limit(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
+    let [fd, limit, ..] = *a;
+    if limit > SIZE_MAX {
+        return Err(Errno::EINVAL);
+    }
+    writable(me, fd)?.limit.store(limit, Relaxed);
+    Ok(0)
 }
 
 /// OBJECT_CLEAN.

@@ -1,14 +1,15 @@
 //! Pagers: servers that supply the pages of memory objects.
 //!
 //! A thread that needs an absent page marks it as requested, sends PAGE_IN (cookie, offset, length) to the pager's port, and sleeps
-//! until the page is here or has failed. A request covers a run of absent pages, so that reading ahead costs one message.
+//! until the page is here or has failed. A request covers a run of absent pages ([`super::read_ahead`]), so that reading ahead costs one
+//! message.
 
 use super::object::{Kind, MemoryObject, Slot, State};
 use super::{CHUNK, PAGE, PAGE_SIZE, pages_of};
 use crate::port::Port;
 use crate::sched::{self, Wake};
 use crate::thread::{self, Thread};
-use crate::user;
+use crate::{stats, user};
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering::Relaxed;
 use hal::mem::Frame;
@@ -16,16 +17,23 @@ use ochre_abi::call::{OP_PAGE_IN, Request};
 use ochre_abi::{Errno, Result};
 use ochre_hal as hal;
 
-/// Pages that one request asks for at the most.
-const READ_AHEAD: u64 = 16;
 /// How often a waiting thread looks whether the pager is still there, in ns.
 const PATIENCE: u64 = 100_000_000;
 
 /// Who supplies an object's pages.
 #[derive(Clone)]
 pub struct Pager {
-    port: Arc<Port>,
-    cookie: u64,
+    pub(super) port: Arc<Port>,
+    pub(super) cookie: u64,
+}
+
+impl Pager {
+    /// Asks for pages: the first, and how many.
+    pub(super) fn request(&self, epoch: u64, (first, pages): (u64, u64)) {
+        let args = [self.cookie, first * PAGE, pages * PAGE];
+        stats::page_in();
+        self.port.post(Request { op: OP_PAGE_IN, handle: epoch, args, ..Request::default() });
+    }
 }
 
 /// A thread that waits for a page. It takes its entry out itself.
@@ -44,8 +52,8 @@ pub(super) fn wake(state: &mut State) {
 }
 
 impl MemoryObject {
-    /// From now on `port` supplies this object's absent pages. Pages that are here stay (and are clean). Requests that the
-    /// former pager has not answered are made again. EINVAL unless it is a sparse object.
+    /// From now on `port` supplies this object's absent pages. Pages that are here stay; those that a former pager took and has not stored
+    /// are dirty again, without one all are clean. Requests that it has not answered are made again. EINVAL unless it is a sparse object.
     pub fn set_pager(self: &Arc<Self>, port: Arc<Port>, cookie: u64) -> Result<()> {
         if !matches!(self.kind, Kind::Sparse) {
             return Err(Errno::EINVAL);
@@ -53,15 +61,28 @@ impl MemoryObject {
         port.pages(self);
         let mut state = self.state.lock();
         let another = state.pager.as_ref().filter(|old| !Arc::ptr_eq(&old.port, &port)).map(|old| old.port.clone());
-        let old = state.pager.replace(Pager { port, cookie });
-        self.paged.store(true, Relaxed);
-        forget_requests(&mut state, 0..u64::MAX);
-        wake(&mut state);
+        let count = state.dirty.len();
+        let old = state.pager.replace(Pager { port: port.clone(), cookie });
+        if let Some(old) = &old {
+            old.port.paging.sub(count);
+        }
+        port.paging.add(count);
+        if !self.is_paged() {
+            let mut pages = 0;
+            state.pages.visit(0..u64::MAX, &mut |_, slot| {
+                pages += usize::from(slot.is_present());
+                true
+            });
+            self.become_paged(pages);
+        }
+        self.start_over(&mut state);
         drop(state);
         drop(old);
         if let Some(another) = another {
             another.forget_object(self.id());
         }
+        self.tell_pager();
+        super::reclaim::register(self);
         // What was mapped writable while nobody noted writes has to fault from now on.
         for space in self.mappers() {
             space.write_protect(self, 0..u64::MAX);
@@ -79,28 +100,38 @@ impl MemoryObject {
     pub(crate) fn ask_again(&self, port: &Port) {
         let mut state = self.state.lock();
         if state.pager.as_ref().is_some_and(|pager| core::ptr::eq(&*pager.port, port)) {
-            forget_requests(&mut state, 0..u64::MAX);
-            wake(&mut state);
+            self.start_over(&mut state);
         }
+        drop(state);
+        self.tell_pager();
+    }
+
+    /// There is another server, or there will be: what the last one was asked for and has not supplied is asked for anew, what it took
+    /// and has not stored is dirty again, and what it was told of is told again.
+    fn start_over(&self, state: &mut State) {
+        // What it may still answer was read before its successor knew anything.
+        state.epoch += 1;
+        forget_requests(state, 0..u64::MAX);
+        for index in state.dirty.take_unstored(0..u64::MAX) {
+            self.present(state, index, true);
+        }
+        if state.dirty.retell() {
+            self.tell.store(true, Relaxed);
+        }
+        wake(state);
     }
 
     /// Nobody supplies absent pages any more: EIO for who waits for one, or needs one later.
     pub(super) fn drop_pager(&self) {
         let mut state = self.state.lock();
         let old = state.pager.take();
+        let count = state.dirty.len();
         forget_requests(&mut state, 0..u64::MAX);
         wake(&mut state);
         drop(state);
         if let Some(old) = old {
+            old.port.paging.sub(count);
             old.port.forget_object(self.id());
-        }
-    }
-
-    /// The object goes: its pager need not know it any longer.
-    pub(super) fn leave_pager(&mut self) {
-        let id = self.id();
-        if let Some(pager) = self.state.get_mut().pager.take() {
-            pager.port.forget_object(id);
         }
     }
 
@@ -123,10 +154,10 @@ impl MemoryObject {
             let Some(pager) = state.pager.clone() else { return Err(Errno::EIO) };
             let request = state.pages.get(index).is_none().then(|| self.claim_run(&mut state, index));
             state.waiters.push(Waiter { thread: me.clone(), index, error: None });
+            let epoch = state.epoch;
             drop(state);
-            if let Some(pages) = request {
-                let args = [pager.cookie, index * PAGE, pages * PAGE];
-                pager.port.post(Request { op: OP_PAGE_IN, args, ..Request::default() });
+            if let Some(run) = request {
+                pager.request(epoch, run);
             }
             let wake = sched::park(&me, Some(hal::time::now() + PATIENCE), false);
             let mut state = self.state.lock();
@@ -147,20 +178,10 @@ impl MemoryObject {
         }
     }
 
-    /// Marks the absent pages from `index` on as requested; returns how many.
-    fn claim_run(&self, state: &mut State, index: u64) -> u64 {
-        let end = index.saturating_add(READ_AHEAD).min(pages_of(self.size()));
-        let mut at = index;
-        while at < end && state.pages.get(at).is_none() {
-            state.pages.insert(at, Slot::Requested);
-            at += 1;
-        }
-        at - index
-    }
-
     /// The pager's answer: pages from `offset` on, from the pager's own memory. The rest of the last page is cleared; pages that are here
-    /// already stay as they are; what is behind the end is ignored. Returns the bytes taken.
-    pub fn supply(&self, offset: u64, from: u64, len: usize) -> Result<usize> {
+    /// already stay as they are; what is behind the end is ignored. With an `epoch` that has passed nothing is taken, and the requests are
+    /// forgotten, so that whoever waits asks anew. Returns the bytes taken.
+    pub fn supply(&self, offset: u64, from: u64, len: usize, epoch: Option<u64>) -> Result<usize> {
         if !offset.is_multiple_of(PAGE) || !matches!(self.kind, Kind::Sparse) {
             return Err(Errno::EINVAL);
         }
@@ -172,7 +193,7 @@ impl MemoryObject {
             let here = self.holds_any(index);
             let part = (len - done).min(PAGE_SIZE);
             if !here {
-                if let Err(error) = self.supply_page(index, from.wrapping_add(done as u64), part) {
+                if let Err(error) = self.supply_page(index, from.wrapping_add(done as u64), part, epoch) {
                     if error == Errno::ENOMEM {
                         self.fail(index * PAGE, len - done, error)?;
                     }
@@ -187,31 +208,38 @@ impl MemoryObject {
         Ok(wanted)
     }
 
-    fn supply_page(&self, index: u64, from: u64, len: usize) -> Result<()> {
-        if !self.charge() {
-            return Err(Errno::ENOMEM);
-        }
-        let filled = Frame::alloc_for_overwrite().ok_or(Errno::ENOMEM).and_then(|frame| {
-            user::frame_in(&frame, 0, from, len)?;
-            frame.fill_zero(len, PAGE_SIZE - len);
-            Ok(frame)
-        });
-        let frame = match filled {
-            Ok(frame) => frame,
-            Err(error) => {
-                self.release(1);
-                return Err(error);
+    fn supply_page(&self, index: u64, from: u64, len: usize, epoch: Option<u64>) -> Result<()> {
+        let frame = loop {
+            // Whoever waits for the page can do nothing about memory: below the reserve of everybody else there is one for this.
+            match self.allocate_by(Frame::alloc_urgent) {
+                Some(frame) => break frame,
+                None if super::reclaim::make_room() => {}
+                None => return Err(Errno::ENOMEM),
             }
         };
+        if let Err(error) = user::frame_in(&frame, 0, from, len) {
+            self.release(1);
+            return Err(error);
+        }
+        frame.fill_zero(len, PAGE_SIZE - len);
         let mut state = self.state.lock();
         let size = self.size();
-        if index < pages_of(size) && !matches!(state.pages.get(index), Some(Slot::Present { .. })) {
-            state.pages.insert(index, Slot::Present { frame, dirty: false });
-            if index == size / PAGE {
-                self.clear_tail(&state, size);
+        let late = epoch.is_some_and(|epoch| epoch != state.epoch);
+        match state.pages.get(index) {
+            Some(Slot::Present { .. } | Slot::Leaving) => self.release(1),
+            Some(Slot::Requested) if late => {
+                state.pages.remove(index);
+                self.release(1);
             }
-        } else {
-            self.release(1);
+            _ if late || index >= pages_of(size) => self.release(1),
+            _ => {
+                // Who waits for it has not used it yet.
+                let used = state.waiters.iter().any(|waiter| waiter.index == index);
+                state.pages.insert(index, Slot::Present { frame, dirty: false, used });
+                if index == size / PAGE {
+                    self.clear_tail(&state, size);
+                }
+            }
         }
         wake(&mut state);
         Ok(())
@@ -233,7 +261,7 @@ impl MemoryObject {
     }
 
     fn holds_any(&self, index: u64) -> bool {
-        matches!(self.state.lock().pages.get(index), Some(Slot::Present { .. }))
+        matches!(self.state.lock().pages.get(index), Some(Slot::Present { .. } | Slot::Leaving))
     }
 }
 
@@ -241,7 +269,7 @@ impl MemoryObject {
 fn forget_requests(state: &mut State, range: core::ops::Range<u64>) {
     let mut requested = alloc::vec::Vec::new();
     state.pages.visit(range, &mut |index, slot| {
-        if !matches!(slot, Slot::Present { .. }) {
+        if matches!(slot, Slot::Requested) {
             requested.push(index);
         }
         true

@@ -32,38 +32,43 @@ impl Space {
     /// Copies from memory at `addr`, bringing pages in; how much, short at the first page that cannot be read. EFAULT if that is the
     /// first one. May wait for a pager.
     pub fn read_memory(&self, addr: usize, out: &mut [u8]) -> Result<usize> {
-        self.each_page(addr, out.len(), false, &mut |frame, offset, range| frame.read(offset, &mut out[range]))
+        each_page(addr, out.len(), &mut |at, offset, range| {
+            self.pin(at).map(|frame| frame.read(offset, &mut out[range]))
+        })
     }
 
     /// The same the other way; private pages are copied first.
     pub fn write_memory(&self, addr: usize, data: &[u8]) -> Result<usize> {
-        self.each_page(addr, data.len(), true, &mut |frame, offset, range| frame.write(offset, &data[range]))
+        each_page(addr, data.len(), &mut |at, offset, range| {
+            self.write_pinned(at, |frame| {
+                frame.write(offset, &data[range.clone()]);
+                Ok(())
+            })
+        })
     }
+}
 
-    fn each_page(
-        &self,
-        addr: usize,
-        total: usize,
-        write: bool,
-        each: &mut dyn FnMut(&hal::mem::Frame, usize, core::ops::Range<usize>),
-    ) -> Result<usize> {
-        let mut done = 0;
-        while done < total {
-            let place = addr.checked_add(done).and_then(|at| Some((at, part(at, total - done)?)));
-            let pinned = match place {
-                Some((at, _)) => self.pin(at, write),
-                None => Err(Errno::EFAULT),
-            };
-            match (pinned, place) {
-                (Ok(frame), Some((_, (offset, len)))) => {
-                    each(&frame, offset, done..done + len);
-                    done += len;
-                    hal::cpu::poll_interrupts();
-                }
-                (Err(error), _) if done == 0 => return Err(error),
-                _ => break,
+/// Calls `each` for the part in every page (address, offset in the page, range of the buffer) up to the first that fails; how much that is.
+fn each_page(
+    addr: usize,
+    total: usize,
+    each: &mut dyn FnMut(usize, usize, core::ops::Range<usize>) -> Result<()>,
+) -> Result<usize> {
+    let mut done = 0;
+    while done < total {
+        let place = addr.checked_add(done).and_then(|at| Some((at, part(at, total - done)?)));
+        let copied = match place {
+            Some((at, (offset, len))) => each(at, offset, done..done + len).map(|()| len),
+            None => Err(Errno::EFAULT),
+        };
+        match copied {
+            Ok(len) => {
+                done += len;
+                hal::cpu::poll_interrupts();
             }
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
         }
-        Ok(done)
     }
+    Ok(done)
 }

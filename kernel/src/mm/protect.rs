@@ -93,7 +93,7 @@ impl Space {
         }
     }
 
-    /// madvise(2): MADV_DONTNEED and MADV_FREE drop pages at once, the fork and populate advice acts, the rest is a hint.
+    /// madvise(2): MADV_DONTNEED and MADV_FREE drop pages at once, MADV_WILLNEED reads ahead, the fork and populate advice acts, the rest is a hint.
     pub fn madvise(&self, addr: u64, len: u64, advice: u64) -> Result<()> {
         if !addr.is_multiple_of(PAGE) {
             return Err(Errno::EINVAL);
@@ -101,10 +101,10 @@ impl Space {
         let len = round_up(len).ok_or(Errno::EINVAL)? as u64;
         let end = addr.checked_add(len).ok_or(Errno::EINVAL)?;
         let hint = match advice {
-            MADV_NORMAL | MADV_RANDOM | MADV_SEQUENTIAL | MADV_WILLNEED | MADV_MERGEABLE | MADV_UNMERGEABLE
-            | MADV_HUGEPAGE | MADV_NOHUGEPAGE | MADV_DONTDUMP | MADV_DODUMP | MADV_COLD | MADV_PAGEOUT => true,
-            MADV_DONTNEED | MADV_DONTNEED_LOCKED | MADV_FREE | MADV_DONTFORK | MADV_DOFORK | MADV_WIPEONFORK
-            | MADV_KEEPONFORK | MADV_POPULATE_READ | MADV_POPULATE_WRITE => false,
+            MADV_NORMAL | MADV_RANDOM | MADV_SEQUENTIAL | MADV_MERGEABLE | MADV_UNMERGEABLE | MADV_HUGEPAGE
+            | MADV_NOHUGEPAGE | MADV_DONTDUMP | MADV_DODUMP | MADV_COLD | MADV_PAGEOUT => true,
+            MADV_WILLNEED | MADV_DONTNEED | MADV_DONTNEED_LOCKED | MADV_FREE | MADV_DONTFORK | MADV_DOFORK
+            | MADV_WIPEONFORK | MADV_KEEPONFORK | MADV_POPULATE_READ | MADV_POPULATE_WRITE => false,
             _ => return Err(Errno::EINVAL),
         };
         if len == 0 {
@@ -114,6 +114,7 @@ impl Space {
         let range = addr as usize..(end as usize).min(USER_END);
         match advice {
             _ if hint || range.is_empty() => {}
+            MADV_WILLNEED => self.will_need(range.clone()),
             MADV_DONTNEED | MADV_DONTNEED_LOCKED => self.discard(range.clone(), false)?,
             MADV_FREE => self.discard(range.clone(), true)?,
             MADV_POPULATE_READ => return self.populate(range, false),
@@ -126,6 +127,21 @@ impl Space {
             return Err(Errno::ENOMEM);
         }
         self.map.lock().check_covered(&range)
+    }
+
+    /// MADV_WILLNEED: has the pagers of what is mapped in a range bring it in. Waits for nothing.
+    fn will_need(&self, range: Range<usize>) {
+        let mut wanted = Vec::new();
+        for (found, area) in self.map.lock().areas.overlapping(range.clone()).take(super::CHUNK) {
+            if let Backing::Object(view) = &area.backing {
+                let part = found.start.max(range.start)..found.end.min(range.end);
+                let first = view.first + ((part.start - found.start) / PAGE_SIZE) as u64;
+                wanted.push((view.object().clone(), first * PAGE, part.len() as u64));
+            }
+        }
+        for (object, offset, len) in wanted {
+            object.will_need(offset, len);
+        }
     }
 
     /// Drops the pages of a range. EINVAL in a page of the kernel's; with `anonymous_only` in anything but private anonymous memory.

@@ -40,7 +40,7 @@ impl Space {
         } else {
             None
         };
-        if !hal::mem::has_room() {
+        if !super::reclaim::has_room() {
             return Err(Errno::ENOMEM);
         }
         if old_len == 0 {

@@ -105,7 +105,7 @@ impl Space {
 
     /// An empty space in which chosen addresses are below `top`.
     pub(super) fn with_top(top: usize) -> Result<Arc<Space>> {
-        if !hal::mem::has_room() {
+        if !super::reclaim::has_room() {
             return Err(Errno::ENOMEM);
         }
         let table = PageTable::new().ok_or(Errno::ENOMEM)?;
@@ -202,23 +202,60 @@ impl Space {
         drop(removed);
     }
 
-    /// The frame behind a page of this space, which need not be the current one: faulted in, and made private for writing.
+    /// The frame behind a page of this space, which need not be the current one, for reading: faulted in.
     ///
     /// EFAULT: nothing there that allows it, or device memory; ENOMEM. May wait for a pager.
-    pub fn pin(&self, addr: usize, write: bool) -> Result<Frame> {
+    pub fn pin(&self, addr: usize) -> Result<Frame> {
         let page = addr & !(PAGE_SIZE - 1);
         loop {
             if let Some((frame, prot)) = self.table.lookup(page)
                 && prot.readable()
-                && (prot.writable() || !write)
             {
                 return Ok(frame);
             }
-            self.fault(page, write, false).map_err(FaultError::errno)?;
+            self.fault(page, false, false).map_err(FaultError::errno)?;
             if self.is_device(page) {
                 return Err(Errno::EFAULT);
             }
         }
+    }
+
+    /// Has `write` fill the frame behind a page of this space: faulted in, made private for writing. What is written to a shared mapping of
+    /// a paged object counts as dirty whatever the pager did meanwhile, and is written once more if the page left the object.
+    ///
+    /// Errors as for [`Space::pin`], and those of `write`.
+    pub fn write_pinned(&self, addr: usize, mut write: impl FnMut(&Frame) -> Result<()>) -> Result<()> {
+        let page = addr & !(PAGE_SIZE - 1);
+        loop {
+            let Some((frame, owner)) = self.writable_frame(page) else {
+                self.fault(page, true, false).map_err(FaultError::errno)?;
+                if self.is_device(page) {
+                    return Err(Errno::EFAULT);
+                }
+                continue;
+            };
+            write(&frame)?;
+            match owner {
+                Some((object, index)) if !object.settle_write(index, &frame) => {}
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// The frame of a page that can be written to now, and the paged object and index that it has to be settled with.
+    fn writable_frame(&self, page: usize) -> Option<(Frame, Option<(Arc<MemoryObject>, u64)>)> {
+        let map = self.map.lock();
+        let (frame, prot) = self.table.lookup(page)?;
+        if !prot.writable() {
+            return None;
+        }
+        let owner = match map.areas.get(page) {
+            Some((range, Area { shared: true, backing: Backing::Object(view), .. })) if view.object().is_paged() => {
+                Some((view.object().clone(), view.first + ((page - range.start) / PAGE_SIZE) as u64))
+            }
+            _ => None,
+        };
+        Some((frame, owner))
     }
 
     /// `addr` is in a mapping of device memory.

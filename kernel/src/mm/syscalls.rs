@@ -11,8 +11,10 @@ use ochre_abi::memory::MAP_ANONYMOUS;
 use ochre_abi::process::RLIMIT_RESIDENT;
 use ochre_abi::{Errno, Result};
 
+pub use super::dirty::pager_limit;
 pub use super::object_syscalls::{
-    object_clean, object_create, object_evict, object_pager, object_phys, object_slice, object_supply,
+    object_clean, object_create, object_evict, object_limit, object_pager, object_phys, object_slice, object_stored,
+    object_supply,
 };
 pub use super::space_syscalls::{space_create, space_map, space_write};
 

@@ -23,6 +23,7 @@ use crate::user;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::ops::Bound::{Excluded, Included, Unbounded};
+use core::sync::atomic::Ordering::Relaxed;
 use hal::mem;
 use ochre_abi::call::{self as abi, NEXT_HANDLE, NEXT_OBJECT, NEXT_PARKED, PortNext};
 use ochre_abi::event::EPOLLIN;
@@ -38,8 +39,8 @@ impl Inner {
     /// one is told of handles that close after it has begun to look.
     pub(super) fn keeps_message(&self, op: u16) -> bool {
         match self.state {
-            State::Waiting => op == abi::OP_PAGE_IN,
-            State::Adopting => matches!(op, abi::OP_PAGE_IN | abi::OP_CLOSE),
+            State::Waiting => matches!(op, abi::OP_PAGE_IN | abi::OP_DIRTY),
+            State::Adopting => matches!(op, abi::OP_PAGE_IN | abi::OP_DIRTY | abi::OP_CLOSE),
             State::Serving | State::Dead => false,
         }
     }
@@ -195,11 +196,13 @@ impl Port {
 pub fn port_adopt(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     me.process.need_right(ochre_abi::process::RIGHT_SCHEME)?;
     let name = crate::namespace::read_name(a[0], a[1])?;
-    if !mem::has_room() {
+    if !crate::mm::reclaim::has_room() {
         return Err(Errno::ENOMEM);
     }
     let entry = crate::namespace::find(&name).ok_or(Errno::ENOENT)?;
     let end = entry.current_port().ok_or(Errno::ENOENT)?.adopt()?;
+    me.process.is_pager.store(true, Relaxed);
+    end.port.paging.set_server(me.process.pid);
     Ok(me.process.install(File::new(Arc::new(end), O_RDWR), a[2] & u64::from(O_CLOEXEC) != 0)? as usize)
 }
 

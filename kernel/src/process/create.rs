@@ -17,7 +17,7 @@ fn check_process_count(parent: &Process) -> Result<()> {
 pub fn process_create(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let args: abi::ProcessArgs = crate::user::read(a[0])?;
     let parent = &me.process;
-    if !hal::mem::has_room() {
+    if !crate::mm::reclaim::has_room() {
         return Err(Errno::ENOMEM);
     }
     check_process_count(parent)?;
@@ -84,7 +84,7 @@ fn child_handles(parent: &Process, args: &abi::ProcessArgs) -> Result<FdTable<Ar
 #[inline(never)]
 pub fn fork(me: &Arc<Thread>, regs: &hal::UserRegs) -> Result<usize> {
     let parent = &me.process;
-    if !hal::mem::has_room() {
+    if !crate::mm::reclaim::has_room() {
         return Err(Errno::ENOMEM);
     }
     check_process_count(parent)?;

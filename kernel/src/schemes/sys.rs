@@ -117,13 +117,20 @@ fn uname(text: &mut String) {
     let _ = writeln!(text, "Ochre\n{}\nx86_64", env!("CARGO_PKG_VERSION"));
 }
 
-/// `total_frames N`, `free_frames N`, `kernel_heap_bytes N`; frames are of 4,096 bytes.
+/// `total_frames N`, `free_frames N`, `kernel_heap_bytes N` and so on; frames are of 4,096 bytes, also those of `peak_used`, the greatest
+/// number that was not free since boot. `cached_frames` are pages of files that a pager supplies, `dirty_frames` those of them that it has
+/// not taken since they were written, `reclaimed_frames` counts those that were dropped because memory was short.
 pub fn memory(text: &mut String) {
     let memory = hal::mem::stats();
     let _ = writeln!(text, "total_frames {}", memory.total_frames);
     let _ = writeln!(text, "free_frames {}", memory.free_frames);
     let _ = writeln!(text, "kernel_heap_bytes {}", memory.kernel_heap_bytes);
     let _ = writeln!(text, "reserve_frames {}", hal::mem::reserve_frames());
+    let _ = writeln!(text, "peak_used {}", hal::mem::peak_used_frames());
+    let _ = writeln!(text, "cached_frames {}", crate::mm::reclaim::cached());
+    let _ = writeln!(text, "dirty_frames {}", crate::mm::dirty::total());
+    let reclaimed: u64 = (0..cpu::count()).map(|n| stats::of(n).reclaims.load(Relaxed)).sum();
+    let _ = writeln!(text, "reclaimed_frames {reclaimed}");
 }
 
 /// The name of a process: its first thread's, or that of the last one that it had.
@@ -229,7 +236,7 @@ fn cpus(text: &mut String) {
 }
 
 /// The names of one CPU's counters, and their values.
-fn counters_of(n: usize) -> [(&'static str, u64); 8] {
+fn counters_of(n: usize) -> [(&'static str, u64); 10] {
     let (hal, own) = (cpu::counters(n), stats::of(n));
     [
         ("space_switches", hal.space_switches.load(Relaxed)),
@@ -240,6 +247,8 @@ fn counters_of(n: usize) -> [(&'static str, u64); 8] {
         ("bytes_copied", own.bytes_copied.load(Relaxed)),
         ("syscalls", own.syscalls.load(Relaxed)),
         ("faults", own.faults.load(Relaxed)),
+        ("page_ins", own.page_ins.load(Relaxed)),
+        ("reclaims", own.reclaims.load(Relaxed)),
     ]
 }
 

@@ -116,22 +116,22 @@ fn meminfo(f: &Table) -> Vec<u8> {
     let kib = |frames: u64| frames * PAGE / 1024;
     let (total, free) = (kib(f.number("total_frames")), kib(f.number("free_frames")));
     let heap = f.number("kernel_heap_bytes") / 1024;
-    let available = free.saturating_sub(kib(f.number("reserve_frames")));
+    let (cached, dirty) = (kib(f.number("cached_frames")), kib(f.number("dirty_frames")));
+    let available = (free + cached.saturating_sub(dirty)).saturating_sub(kib(f.number("reserve_frames")));
     let rows = [
         ("MemTotal", total),
         ("MemFree", free),
         ("MemAvailable", available),
         ("Buffers", 0),
-        // Files live in memory objects of their servers; what of them could be dropped is not told.
-        ("Cached", 0),
+        ("Cached", cached),
         ("SwapCached", 0),
         ("Active", total.saturating_sub(free)),
         ("Inactive", 0),
         ("SwapTotal", 0),
         ("SwapFree", 0),
-        ("Dirty", 0),
+        ("Dirty", dirty),
         ("Writeback", 0),
-        ("AnonPages", total.saturating_sub(free).saturating_sub(heap)),
+        ("AnonPages", total.saturating_sub(free).saturating_sub(heap).saturating_sub(cached)),
         ("Mapped", 0),
         ("Shmem", 0),
         ("Slab", heap),

@@ -206,7 +206,7 @@ impl<S: Objects> FileServer<S> {
             Op::Ioctl { .. } => return Err(Errno::ENOTTY.into()),
             Op::Flock { operation } => return Ok(self.flock(request.handle(), operation)?),
             Op::Lock { command } => return Ok(self.lock(request, command)?),
-            Op::PageIn { .. } | Op::Private { .. } | Op::Unknown { .. } => {
+            Op::PageIn { .. } | Op::Dirty { .. } | Op::Reserve { .. } | Op::Private { .. } | Op::Unknown { .. } => {
                 return Err(Errno::ENOSYS.into());
             }
         }

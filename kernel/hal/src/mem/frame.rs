@@ -34,6 +34,19 @@ impl Frame {
         if cfg!(debug_assertions) { Self::alloc_zeroed() } else { Self::alloc() }
     }
 
+    /// A page of zeroes from the upper half of the kernel's reserve, if need be: for pages that others wait for and that can be taken
+    /// back, and for those who supply them.
+    pub fn alloc_urgent() -> Option<Frame> {
+        if !super::has_urgent_room() {
+            return None;
+        }
+        let frame = alloc_frame()?;
+        meta(frame).refs.store(1, Ordering::Relaxed);
+        // SAFETY: the frame is new, nobody else knows it.
+        unsafe { zero_frame(frame) };
+        Some(Self::numbered(frame))
+    }
+
     #[inline]
     fn alloc() -> Option<Frame> {
         if !has_room() {

@@ -324,6 +324,20 @@ impl PageTable {
         Some((Frame::from_entry(frame_of(entry)), Prot::of(entry)))
     }
 
+    /// Whether the page at `va`, if it is `frame`, was accessed since this was asked last. No flush is made: a CPU that still has the
+    /// translation marks the next access only once it has lost it, so the answer is an estimate.
+    pub fn take_accessed(&self, va: usize, frame: &Frame) -> bool {
+        if va >= USER_END {
+            return false;
+        }
+        let _guard = self.lock.lock();
+        let Ok(path) = self.path(va) else { return false };
+        let entry = &entries(path[2])[va >> 12 & 511];
+        let old = entry.load(Relaxed);
+        let is_it = old != 0 && old & pte::DEVICE == 0 && u64::from(frame_of(old)) * PAGE as u64 == frame.phys();
+        is_it && old & pte::ACCESSED != 0 && entry.fetch_and(!pte::ACCESSED, Relaxed) & pte::ACCESSED != 0
+    }
+
     /// Breaks copy-on-write: if nothing but this entry refers to the page, the entry gets these rights where it stands (they are to
     /// grow: only this CPU's translation is flushed); if somebody else does, the caller is to copy the page and map the copy.
     pub fn claim(&self, va: usize, prot: Prot) -> Claim {

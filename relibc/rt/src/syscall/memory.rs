@@ -86,6 +86,26 @@ pub fn object_supply(object: i32, offset: u64, data: &[u8], status: i32) -> Resu
     sys!(OBJECT_SUPPLY, object, offset, data.as_ptr(), data.len(), status)
 }
 
+/// [`object_supply`] in answer to a PAGE_IN with this `epoch` (the request's `handle`): taken only if nothing was cut off since.
+pub fn object_supply_for(object: i32, epoch: u64, offset: u64, data: &[u8], status: i32) -> Result<usize> {
+    sys!(OBJECT_SUPPLY, object, offset, data.as_ptr(), data.len(), status, epoch)
+}
+
+/// What [`object_clean`] took of a range is stored; the kernel may drop it when memory is short. With `failed` it is dirty again.
+pub fn object_stored(object: i32, offset: u64, len: u64, failed: bool) -> Result<()> {
+    unit(sys!(OBJECT_STORED, object, offset, len, failed))
+}
+
+/// Up to this size writes to handles with OPENED_GROW_ATTACHED extend the object.
+pub fn object_limit(object: i32, bytes: u64) -> Result<()> {
+    unit(sys!(OBJECT_LIMIT, object, bytes))
+}
+
+/// How many dirty pages the objects of a port's pager may have before writers wait; 0: a quarter of memory.
+pub fn pager_limit(port: i32, pages: usize) -> Result<()> {
+    unit(sys!(PAGER_LIMIT, port, pages))
+}
+
 /// Takes the offsets of dirty pages in a range and write-protects these; how many.
 pub fn object_clean(object: i32, offset: u64, len: u64, offsets: &mut [u64]) -> Result<usize> {
     sys!(OBJECT_CLEAN, object, offset, len, offsets.as_mut_ptr(), offsets.len())

@@ -100,14 +100,29 @@ pub unsafe fn fallocate(a: Args) -> Result {
 
 /// posix_fadvise: a hint, for which the descriptor must be open and no pipe.
 pub unsafe fn fadvise(a: Args) -> Result {
-    readahead(a)?;
-    if a[3] as u32 > libc::POSIX_FADV_NOREUSE as u32 || (a[2] as isize) < 0 { Err(Errno::EINVAL) } else { Ok(0) }
+    need_position(a[0])?;
+    if a[3] as u32 > libc::POSIX_FADV_NOREUSE as u32 || (a[2] as isize) < 0 {
+        return Err(Errno::EINVAL);
+    }
+    advise(a[0], a[1] as u64, a[2] as u64, u64::from(a[3] as u32))
 }
 
 /// readahead(2): a hint.
 pub unsafe fn readahead(a: Args) -> Result {
+    need_position(a[0])?;
+    if a[2] == 0 { Ok(0) } else { advise(a[0], a[1] as u64, a[2] as u64, libc::POSIX_FADV_WILLNEED as u64) }
+}
+
+/// EBADF, or ESPIPE for what has no position.
+fn need_position(fd: usize) -> Result {
     const SEEK_CUR: usize = 1;
-    native(sys::LSEEK, [int(a[0]), 0, SEEK_CUR, 0, 0, 0])?;
+    // SAFETY: changes nothing.
+    unsafe { native(sys::LSEEK, [int(fd), 0, SEEK_CUR, 0, 0, 0]) }
+}
+
+/// OP_ADVISE; what takes no advice needs none.
+fn advise(fd: usize, offset: u64, len: u64, advice: u64) -> Result {
+    let _ = operate(fd, OP_ADVISE, [offset, len, advice]);
     Ok(0)
 }
 

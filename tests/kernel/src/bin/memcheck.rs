@@ -9,6 +9,7 @@ fn main() -> ExitCode {
         memory::remap::CHECKS,
         memory::objects::CHECKS,
         memory::pager::CHECKS,
+        memory::cache::CHECKS,
         memory::forks::CHECKS,
         memory::spaces::CHECKS,
         memory::reflect::CHECKS,

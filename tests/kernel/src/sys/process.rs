@@ -1,6 +1,6 @@
 //! Child processes made by the kernel's calls.
 
-use ochre_rt::abi::process::{P_PID, ProcessArgs, StartArgs, WEXITED};
+use ochre_rt::abi::process::{P_PID, ProcessArgs, StartArgs, WEXITED, WNOHANG};
 use ochre_rt::{Errno, Result, syscall};
 
 /// Runs `child` in a forked copy of this process, which ends with the status that it returns; the copy's pid.
@@ -24,6 +24,11 @@ pub fn end_of(pid: i32) -> Result<(i32, i32)> {
             Err(error) => return Err(error),
         }
     }
+}
+
+/// As [`end_of`], without waiting: `None` while it runs.
+pub fn exited(pid: i32) -> Result<Option<(i32, i32)>> {
+    Ok(syscall::wait(P_PID, pid as u64, WEXITED | WNOHANG)?.map(|end| (end.code, end.status)))
 }
 
 /// Starts a child in an address space, without descriptors or rights; its pid.
