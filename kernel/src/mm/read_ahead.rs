@@ -48,7 +48,7 @@ impl ReadAhead {
         let start = index / self.window * self.window;
         let range = start..(start + self.window).min(pages);
         self.end = range.end;
-        self.due = if sequential && self.window == WHOLE && range.end < pages { index } else { u64::MAX };
+        self.due = if sequential && self.window == WHOLE && range.end < pages { index + 1 } else { u64::MAX };
         range
     }
 }

@@ -136,7 +136,7 @@ impl Store {
         syscall::object_pager(object.get(), port.get(), 1)?;
         syscall::pager_limit(port.get(), dirty)?;
         if let Some(name) = scheme {
-            syscall::scheme_register(name, port.get())?;
+            syscall::scheme_register(name, port.get(), 0)?;
         }
         let shared = Arc::new(Shared {
             object,
