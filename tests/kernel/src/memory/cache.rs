@@ -107,7 +107,9 @@ fn limit() -> Result {
     same!(ended, Some((1, 0)));
     store.write_back()?;
     holds!(store.full.load(SeqCst) > 0);
-    same!((store.bytes()[9 * PAGE], store.bytes()[19 * PAGE]), (77, 78));
+    let bytes = store.bytes();
+    same!((bytes[9 * PAGE], bytes[19 * PAGE]), (77, 78));
+    drop(bytes);
     store.end()
 }
 
