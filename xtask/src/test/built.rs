@@ -40,7 +40,16 @@ pub fn build(workspace: &Workspace, (system, config, kernel, root): &Key) -> Res
     match system {
         System::Ochre if *root => Ok(Built::System(Box::new(system::build(workspace, config)?))),
         System::Ochre => Ok(Built::Ochre(archive::build(workspace, config, kernel)?)),
-        System::Host | System::Console => Ok(Built::Host(programs::files(workspace, config)?)),
+        System::Console => {
+            // Two consoles at a time must not build at a time as well.
+            if *root {
+                system::build(workspace, config)?;
+            } else {
+                archive::build(workspace, config, kernel)?;
+            }
+            Ok(Built::Host(programs::files(workspace, config)?))
+        }
+        System::Host => Ok(Built::Host(programs::files(workspace, config)?)),
         System::LinuxRelibc => {
             let programs = programs::files(workspace, config)?;
             Ok(Built::Linux(programs, libc::build(workspace, Backend::Linux)?))

@@ -177,7 +177,8 @@ fn on_console(spec: &Spec, built: &Built, dir: &Path) -> Result<String> {
     std::fs::write(&keys, &spec.keys)?;
     let mut command = process::command("timeout");
     command.arg(spec.timeout.to_string()).arg(built.program("/bin/ptydrive")?);
-    command.arg("--timeout").arg(spec.timeout.to_string()).arg(keys);
+    // A step that takes too long is to be told before all is over.
+    command.arg("--timeout").arg((spec.timeout / 2).to_string()).arg(keys);
     command.arg(std::env::current_exe().context("where is xtask?")?);
     command.args(["run", "--config", &spec.config, "--mem", &spec.mem, "--smp", &spec.smp.to_string()]);
     if let Some(medium) = spec.root.and_then(|medium| medium.to_possible_value()) {
