@@ -8,15 +8,19 @@ use fsd::pager::Pager;
 use fsd::root::{self, Root};
 use fsd::shared::{Cache, Shared};
 use fsd::store::Files;
+use ochre_abi::call::OP_SYNC;
+use ochre_abi::file::O_RDONLY;
 use ochre_abi::process::{RLIMIT_NOFILE, Rlimit};
 use ochre_abi::{Errno, Result};
+use ochre_rt::call::Call;
 use ochre_rt::syscall;
-use ochre_scheme::Server;
+use ochre_scheme::{Client, Server};
 use ochre_vfs::server::FileServer;
 use ochre_vfs::tree::Fs;
 use ochre_volume::device::Overlay;
 use ochre_volume::redox::{Options, Redox};
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 /// How long what was written may be in memory only.
@@ -92,7 +96,11 @@ fn run(arguments: &Arguments) -> Result<()> {
     // The pages of files that are mapped outlive this server, as do its handles: the next one goes on with both.
     let (pager_server, pages) = Server::register_keeping(&format!("{}.pages", arguments.scheme))?;
     let cache = Cache::new(Kernel { port: pager_server.fd() });
-    let pager = Pager::new(volume.clone(), cache.share());
+    let (full, is_full) = mpsc::channel();
+    let pager = Pager::new(volume.clone(), cache.share(), move || {
+        // Only at the process's end nobody hears it.
+        let _ = full.send(());
+    });
     let inherited = cache.share();
     let tree = Fs::mount(Files::new(volume, cache, DEVICE))?;
     let (mut server, inheritance) = Server::register_keeping(&arguments.scheme)?;
@@ -109,6 +117,8 @@ fn run(arguments: &Arguments) -> Result<()> {
         let _ = syscall::object_pager(object.get(), -1, 0);
     }
     std::thread::spawn(move || page(pager_server, pager));
+    let scheme = format!("/scheme/{}", arguments.scheme);
+    std::thread::spawn(move || write_back(&scheme, &is_full));
     ochre_scheme::ready();
     serve(&mut server, &mut files)
 }
@@ -120,6 +130,20 @@ fn open(path: &str) -> Result<Disk> {
         match Disk::open(path) {
             Err(Errno::EBUSY) if start.elapsed() < WRITE_BACK => std::thread::sleep(Duration::from_millis(5)),
             other => return other,
+        }
+    }
+}
+
+/// The thread that has the server write back when writers wait for that, as a client that calls syncfs(2) would.
+fn write_back(scheme: &str, full: &mpsc::Receiver<()>) {
+    let mut root = None;
+    while full.recv().is_ok() {
+        // What came meanwhile is done with the same call.
+        while full.try_recv().is_ok() {}
+        root = root.or_else(|| Client::open(scheme, O_RDONLY).ok());
+        let done = root.as_ref().map(|root| Call::new(OP_SYNC, [2, 0, 0]).send(root.fd()));
+        if let Some(Err(error)) = done {
+            eprintln!("fsd: writing back: {error}");
         }
     }
 }

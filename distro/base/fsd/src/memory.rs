@@ -31,12 +31,15 @@ pub trait Object: Send + Sync + 'static {
     fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
     /// Writes at an offset, growing the object.
     fn write(&self, offset: u64, bytes: &[u8]) -> Result<usize>;
-    /// Answers a request for pages from the page at `offset` on; pages that are there stay as they are, what is behind the end is dropped.
-    fn supply(&self, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// Answers a request for pages, of this epoch, from the page at `offset` on; pages that are there stay as they are, what is behind the end
+    /// is dropped. What was read before something was cut off since is not taken, but asked for anew.
+    fn supply(&self, epoch: u64, offset: u64, bytes: &[u8]) -> Result<()>;
     /// Answers a request for pages with an error.
     fn fail(&self, offset: u64, len: u64, error: Errno) -> Result<()>;
-    /// Takes dirty pages among the first `len` bytes: their offsets, which count as clean from now on. How many.
+    /// Takes dirty pages among the first `len` bytes: their offsets, which count as clean from now on, but stay. How many.
     fn clean(&self, len: u64, offsets: &mut [u64]) -> Result<usize>;
+    /// What was taken of a part is safe and may be dropped; or it could not be written, and is dirty again.
+    fn stored(&self, offset: u64, len: u64, failed: bool) -> Result<()>;
     /// Drops clean pages.
     fn evict(&self, offset: u64, len: u64) -> Result<()>;
     /// When it was last written to without this server, ns since 1970; 0: never.
@@ -99,8 +102,8 @@ impl Object for OwnedFd {
         syscall::pwrite(self.get(), bytes, offset)
     }
 
-    fn supply(&self, offset: u64, bytes: &[u8]) -> Result<()> {
-        syscall::object_supply(self.get(), offset, bytes, 0).map(drop)
+    fn supply(&self, epoch: u64, offset: u64, bytes: &[u8]) -> Result<()> {
+        syscall::object_supply_for(self.get(), epoch, offset, bytes, 0).map(drop)
     }
 
     fn fail(&self, offset: u64, len: u64, error: Errno) -> Result<()> {
@@ -114,6 +117,10 @@ impl Object for OwnedFd {
 
     fn clean(&self, len: u64, offsets: &mut [u64]) -> Result<usize> {
         syscall::object_clean(self.get(), 0, len, offsets)
+    }
+
+    fn stored(&self, offset: u64, len: u64, failed: bool) -> Result<()> {
+        syscall::object_stored(self.get(), offset, len, failed)
     }
 
     fn evict(&self, offset: u64, len: u64) -> Result<()> {

@@ -14,16 +14,17 @@ pub struct Pager<M: Memory> {
     volume: Shared,
     cache: Cache<M>,
     buffer: Vec<u8>,
+    full: Box<dyn FnMut() + Send>,
 }
 
 impl<M: Memory> Pager<M> {
-    /// For these files of a volume.
-    pub fn new(volume: Shared, cache: Cache<M>) -> Self {
-        Self { volume, cache, buffer: Vec::new() }
+    /// For these files of a volume. `full` has them written back, without waiting for that.
+    pub fn new(volume: Shared, cache: Cache<M>, full: impl FnMut() + Send + 'static) -> Self {
+        Self { volume, cache, buffer: Vec::new(), full: Box::new(full) }
     }
 
     /// Supplies the pages of a part of a file, and with them the rest of the volume's records that it lies in.
-    pub fn page_in(&mut self, ino: Ino, offset: u64, len: u64) {
+    pub fn page_in(&mut self, ino: Ino, epoch: u64, offset: u64, len: u64) {
         // A file that is given up has no handle any more, and nobody who waits.
         let Some(file) = self.cache.get(ino) else { return };
         let size = file.size().next_multiple_of(4096);
@@ -31,7 +32,7 @@ impl<M: Memory> Pager<M> {
         let mut at = offset - offset % RECORD;
         while at < end {
             let part = (end - at).min(RECORD);
-            if let Err(error) = self.supply(ino, &file.object, at, part) {
+            if let Err(error) = self.supply(ino, &file.object, epoch, at, part) {
                 eprintln!("fsd: file {ino}: reading {part} bytes at {at}: {error}");
                 // An object that refuses the answer has nobody waiting for it.
                 let _ = file.object.fail(at, part, error);
@@ -40,7 +41,7 @@ impl<M: Memory> Pager<M> {
         }
     }
 
-    fn supply(&mut self, ino: Ino, object: &M::Object, at: u64, len: u64) -> Result<()> {
+    fn supply(&mut self, ino: Ino, object: &M::Object, epoch: u64, at: u64, len: u64) -> Result<()> {
         self.buffer.resize(len as usize, 0);
         // Held until the pages are there: were newer bytes written to the volume and their pages dropped in between, these would be old.
         let mut volume = self.volume.lock();
@@ -49,7 +50,7 @@ impl<M: Memory> Pager<M> {
             // Behind the volume's end of the file there is a hole, or what was not written back yet and is in memory.
             rest.fill(0);
         }
-        object.supply(at, &self.buffer)
+        object.supply(epoch, at, &self.buffer)
     }
 }
 
@@ -62,7 +63,15 @@ impl<M: Memory> Scheme for Pager<M> {
     fn handle(&mut self, request: &mut Request) -> Result<Answer> {
         match request.op() {
             Op::PageIn { cookie, offset, len } => {
-                self.page_in(cookie, offset, len);
+                // The kernel puts the epoch where other requests have the handle.
+                self.page_in(cookie, request.handle(), offset, len);
+                Ok(Answer::done())
+            }
+            Op::Dirty { full, .. } => {
+                // That something is dirty, the server sees when it writes back; that writers wait, it must be told.
+                if full {
+                    (self.full)();
+                }
                 Ok(Answer::done())
             }
             _ => Err(Errno::ENOSYS),

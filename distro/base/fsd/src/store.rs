@@ -52,6 +52,8 @@ pub struct Files<M: Memory> {
     room: u64,
     /// Bytes written by messages since that was last a reason to write back.
     fresh: u64,
+    /// Files whose dirty pages the volume got since it was last committed.
+    taken: Vec<Arc<Cached<M::Object>>>,
     retired: VecDeque<Arc<Cached<M::Object>>>,
     retired_fds: VecDeque<OwnedFd>,
 }
@@ -66,6 +68,7 @@ impl<M: Memory> Files<M> {
             reserved: 0,
             room: 0,
             fresh: 0,
+            taken: Vec::new(),
             retired: VecDeque::new(),
             retired_fds: VecDeque::new(),
         }
@@ -111,11 +114,13 @@ impl<M: Memory> Files<M> {
             match written {
                 Ok(()) => data.saved = data.saved.max(start + read as u64),
                 Err(error) => {
-                    // They are not on the volume, so they must not count as clean.
-                    data.file.object.write(start, &buffer)?;
+                    data.file.object.stored(start, end - start, true)?;
                     result = Err(error);
                 }
             }
+        }
+        if count > 0 && !self.taken.iter().any(|file| Arc::ptr_eq(file, &data.file)) {
+            self.taken.push(data.file.clone());
         }
         result.map(|()| count)
     }
@@ -279,6 +284,14 @@ impl<M: Memory> Store for Files<M> {
             at = at.max(hole_end);
         }
         Ok(())
+    }
+
+    /// Until now a server that takes over would find them dirty, as the volume's last commit has not got them.
+    fn committed(&mut self) {
+        for file in self.taken.drain(..) {
+            // An object that refuses keeps its pages, no more.
+            let _ = file.object.stored(0, file.size().next_multiple_of(PAGE), false);
+        }
     }
 
     fn status(&mut self, data: &mut Self::Data, settled: bool) -> Result<Status> {

@@ -32,6 +32,8 @@ struct Pages {
     size: u64,
     /// With whether they are dirty.
     present: BTreeMap<u64, ([u8; PAGE], bool)>,
+    /// Pages that were taken and are not stored.
+    taken: std::collections::BTreeSet<u64>,
     failed: Option<Errno>,
 }
 
@@ -52,7 +54,12 @@ impl FakeObject {
     /// Another descriptor of the same object, as the kernel gives to the next server.
     fn of(&self, memory: &Fake) -> FakeObject {
         let pages = self.pages();
-        let pages = Pages { size: pages.size, present: pages.present.clone(), failed: None };
+        let mut present = pages.present.clone();
+        // The kernel has them dirty for the next pager.
+        for index in &pages.taken {
+            present.get_mut(index).unwrap().1 = true;
+        }
+        let pages = Pages { size: pages.size, present, ..Pages::default() };
         FakeObject { memory: memory.clone(), ino: self.ino, pages: Mutex::new(pages) }
     }
 
@@ -66,7 +73,7 @@ impl FakeObject {
             return Ok(());
         }
         let mut pager = self.memory.pager.lock().unwrap();
-        pager.as_mut().unwrap().page_in(self.ino, index * PAGE as u64, PAGE as u64);
+        pager.as_mut().unwrap().page_in(self.ino, 0, index * PAGE as u64, PAGE as u64);
         let mut pages = self.pages();
         match pages.failed.take() {
             Some(error) => Err(error),
@@ -125,7 +132,7 @@ impl Object for FakeObject {
         }
         Ok(bytes.len())
     }
-    fn supply(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+    fn supply(&self, _: u64, offset: u64, bytes: &[u8]) -> Result<()> {
         let mut pages = self.pages();
         let count = pages.size.div_ceil(PAGE as u64);
         for (index, part) in (offset / PAGE as u64..count).zip(bytes.chunks(PAGE)) {
@@ -142,13 +149,27 @@ impl Object for FakeObject {
     fn clean(&self, len: u64, offsets: &mut [u64]) -> Result<usize> {
         let mut count = 0;
         let mut pages = self.pages();
-        for (index, (_, dirty)) in pages.present.range_mut(..len.div_ceil(PAGE as u64)).filter(|(_, page)| page.1) {
+        let Pages { present, taken, .. } = &mut *pages;
+        for (index, (_, dirty)) in present.range_mut(..len.div_ceil(PAGE as u64)).filter(|(_, page)| page.1) {
             let Some(place) = offsets.get_mut(count) else { break };
             *place = index * PAGE as u64;
             *dirty = false;
+            taken.insert(*index);
             count += 1;
         }
         Ok(count)
+    }
+    fn stored(&self, offset: u64, len: u64, failed: bool) -> Result<()> {
+        let mut pages = self.pages();
+        for index in offset / PAGE as u64..(offset + len).div_ceil(PAGE as u64) {
+            if pages.taken.remove(&index)
+                && failed
+                && let Some(page) = pages.present.get_mut(&index)
+            {
+                page.1 = true;
+            }
+        }
+        Ok(())
     }
     fn evict(&self, offset: u64, len: u64) -> Result<()> {
         let range = offset / PAGE as u64..(offset + len).div_ceil(PAGE as u64);
@@ -223,7 +244,7 @@ impl World {
         let shared = Shared::new(Watched(volume.clone()));
         let memory = Fake::default();
         let cache = Cache::new(memory.clone());
-        *memory.pager.lock().unwrap() = Some(Pager::new(shared.clone(), cache.share()));
+        *memory.pager.lock().unwrap() = Some(Pager::new(shared.clone(), cache.share(), || ()));
         let tree = Fs::mount(Files::new(shared, cache.share(), 2)).unwrap();
         Self { tree, cache, volume, memory }
     }
@@ -290,6 +311,19 @@ fn what_cannot_be_written_back_is_tried_again() {
     world.volume.lock().unwrap().trouble = None;
     world.tree.sync_file(file.ino).unwrap();
     assert_eq!(world.on_volume(file.ino), b"bytes");
+}
+
+#[test]
+fn pages_that_were_taken_stay_until_the_commit() {
+    let mut world = World::new(100);
+    let file = world.open("f", O_CREAT | O_RDWR);
+    world.tree.write(file.handle, WriteAt::End, b"bytes").unwrap();
+    // Asking for holes has the bytes given to the volume, which does not commit for that.
+    assert_eq!(world.tree.seek(file.handle, 0, true), Ok(5));
+    let taken = |world: &World| world.cache.get(file.ino).unwrap().object.pages().taken.len();
+    assert_eq!((world.on_volume(file.ino).len(), taken(&world)), (5, 1));
+    world.tree.sync_file(file.ino).unwrap();
+    assert_eq!(taken(&world), 0);
 }
 
 #[test]
