@@ -17,6 +17,7 @@ mod names;
 mod node;
 mod permission;
 mod table;
+mod volume_handles;
 mod walk;
 mod xattr;
 
