@@ -23,6 +23,9 @@ use std::time::{Duration, Instant};
 /// The image with the programs and the disk's file server.
 const CONFIG: &str = "disk";
 
+/// The package of the programs.
+const PACKAGE: &str = "file-tests";
+
 /// What machines with a disk are booted from.
 pub enum System {
     /// Ochre, with the image.
@@ -37,7 +40,7 @@ impl System {
         Ok(match kind {
             FileSystem::RedoxFs => System::Ochre(archive::build(workspace, CONFIG, &Kernel::Ochre)?),
             FileSystem::Ext4 => {
-                let programs = programs::files(workspace, CONFIG)?;
+                let programs = programs::files_of(workspace, CONFIG, PACKAGE)?;
                 System::Linux(programs.into_iter().filter(|(path, _)| path == program).collect())
             }
         })

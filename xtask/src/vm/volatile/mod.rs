@@ -59,34 +59,32 @@ impl VolatileDisk {
         PathBuf::from(format!("nbd+unix:///?socket={}", self.socket.display()))
     }
 
-    /// Cuts the power: no request is served any more, and of what was not flushed a random part is in the file. Returns how many
-    /// sectors were at risk.
-    pub fn cut(&mut self) -> Result<usize> {
+    /// Cuts the power: no request is answered any more, not even by an error, and of what was not flushed a random part is in the file.
+    /// Returns how many sectors were at risk.
+    pub fn cut(&self) -> Result<usize> {
         let mut state = lock(&self.state);
         if state.off {
             return Ok(0);
         }
         state.off = true;
-        let at_risk = state.store.cut()?;
-        if let Some(connection) = state.connection.take() {
+        state.store.cut()
+    }
+}
+
+impl Drop for VolatileDisk {
+    fn drop(&mut self) {
+        // Somebody who wants to know of errors has called it himself.
+        let _ = self.cut();
+        if let Some(connection) = lock(&self.state).connection.take() {
             // It may be closed already.
             let _ = connection.shutdown(std::net::Shutdown::Both);
         }
-        drop(state);
         // Wakes the server, which ends.
         let _ = UnixStream::connect(&self.socket);
         if let Some(server) = self.server.take() {
             let _ = server.join();
         }
         let _ = std::fs::remove_file(&self.socket);
-        Ok(at_risk)
-    }
-}
-
-impl Drop for VolatileDisk {
-    fn drop(&mut self) {
-        // Somebody who wants to know of errors calls it himself.
-        let _ = self.cut();
     }
 }
 
