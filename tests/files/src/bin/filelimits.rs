@@ -98,7 +98,8 @@ fn links(folder: &Path, _: u32) -> Result<()> {
     }
     symlink("loop", folder.join("loop"))?;
     println!("a loop: {}", said(fs::read(folder.join("loop"))));
-    println!("a target of 4,095 bytes: {}", said(symlink("t".repeat(4095), folder.join("long"))));
+    // ext4 takes a block with its NUL, which is a byte less than PATH_MAX allows.
+    println!("a target of 4,000 bytes: {}", said(symlink("t".repeat(4_000), folder.join("long"))));
     println!("which reads {} bytes", fs::read_link(folder.join("long"))?.as_os_str().len());
     println!("a target of 4,096 bytes: {}", said(symlink("t".repeat(4096), folder.join("longer"))));
     for number in 0..1_000 {
