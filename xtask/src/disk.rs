@@ -41,7 +41,9 @@ pub fn make(out: &Path, kind: FileSystem, files: &[(&str, PathBuf)], free: u64) 
             let size = ((bytes + free) / 10 * 11 + (64 << 20)).next_multiple_of(1 << 20);
             File::create(out).and_then(|file| file.set_len(size)).with_context(problem)?;
             let mut mkfs = process::command("/usr/sbin/mkfs.ext4");
-            mkfs.args(["-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d"]).arg(&tree).arg(out);
+            mkfs.args(["-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d"])
+                .arg(&tree)
+                .arg(out);
             process::output(&mut mkfs)?;
             std::fs::remove_dir_all(&tree).with_context(problem)
         }
