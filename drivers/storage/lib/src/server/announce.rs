@@ -269,7 +269,7 @@ fn queue(limits: &Limits) -> [(&'static str, String); 15] {
         ("physical_block_size", limits.physical.to_string()),
         ("minimum_io_size", limits.physical.to_string()),
         ("optimal_io_size", "0".to_owned()),
-        ("rotational", "1".to_owned()),
+        ("rotational", u8::from(limits.rotational).to_string()),
         ("nr_requests", limits.depth.to_string()),
         ("max_segments", limits.segments.to_string()),
         ("max_sectors_kb", (limits.transfer / 1024).to_string()),
@@ -301,6 +301,7 @@ mod tests {
             discard: 0,
             zero: 0,
             family,
+            rotational: true,
             id: "SN 1".into(),
             model: "QEMU HARDDISK".into(),
         }
