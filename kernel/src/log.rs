@@ -17,8 +17,37 @@ const RING_SIZE: usize = 64 * 1024;
 /// Bytes of a line that a program logs at the most.
 const LINE_MAX: usize = 512;
 
-static RING: SpinLock<VecDeque<u8>> = SpinLock::new(VecDeque::new());
+static RING: SpinLock<Ring> = SpinLock::new(Ring { bytes: VecDeque::new(), first: 0 });
 static LEAST: AtomicU8 = AtomicU8::new(Level::Info as u8);
+
+/// Lines, each behind a byte with its priority as syslog(2) counts.
+struct Ring {
+    bytes: VecDeque<u8>,
+    /// How many lines were there before those that are still here.
+    first: u64,
+}
+
+impl Ring {
+    fn add(&mut self, priority: u8, line: &[u8]) {
+        while self.bytes.len() + line.len() + 1 > RING_SIZE {
+            let Some(end) = self.bytes.iter().position(|byte| *byte == b'\n') else { break };
+            drop(self.bytes.drain(..=end));
+            self.first += 1;
+        }
+        self.bytes.push_back(priority);
+        self.bytes.extend(line);
+    }
+}
+
+/// A line of the log.
+pub struct Record {
+    /// Its number, from 0 on.
+    pub number: u64,
+    /// As syslog(2) counts: 3 for an error, 7 for what only helps to debug.
+    pub priority: u8,
+    /// With the time and without the line end.
+    pub line: Vec<u8>,
+}
 
 /// Messages below this level are dropped.
 pub fn set_level(level: Level) {
@@ -52,9 +81,13 @@ pub fn write(level: Level, args: fmt::Arguments<'_>) {
     console(bytes);
     // Whoever holds the ring may be logging on another CPU, or be the flow that this one interrupted: then serial has to do.
     if let Some(mut ring) = RING.try_lock() {
-        let excess = (ring.len() + bytes.len()).saturating_sub(RING_SIZE);
-        drop(ring.drain(..excess));
-        ring.extend(bytes);
+        let priority = match level {
+            Level::Debug => 7,
+            Level::Info => 6,
+            Level::Warn => 4,
+            Level::Error => 3,
+        };
+        ring.add(priority, bytes);
     }
 }
 
@@ -65,7 +98,32 @@ pub fn console(bytes: &[u8]) {
 
 /// What the ring holds.
 pub fn snapshot() -> Vec<u8> {
-    RING.lock().iter().copied().collect()
+    let ring = RING.lock();
+    let mut starts = true;
+    let kept = ring.bytes.iter().filter(|byte| !core::mem::replace(&mut starts, **byte == b'\n'));
+    kept.copied().collect()
+}
+
+/// The first line whose number is not below `number`.
+pub fn record(number: u64) -> Option<Record> {
+    let ring = RING.lock();
+    let mut at = 0;
+    let mut line = ring.first;
+    loop {
+        let priority = *ring.bytes.get(at)?;
+        let rest = ring.bytes.range(at + 1..);
+        let len = rest.clone().position(|byte| *byte == b'\n')?;
+        if line >= number {
+            return Some(Record { number: line, priority, line: rest.take(len).copied().collect() });
+        }
+        (at, line) = (at + len + 2, line + 1);
+    }
+}
+
+/// The number that the next line will have.
+pub fn next_number() -> u64 {
+    let ring = RING.lock();
+    ring.first + ring.bytes.iter().filter(|byte| **byte == b'\n').count() as u64
 }
 
 /// LOG.

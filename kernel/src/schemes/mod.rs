@@ -3,6 +3,7 @@
 pub mod debug;
 mod event;
 pub mod irq;
+mod kmsg;
 mod memory;
 mod pipe;
 mod ports;

@@ -18,6 +18,7 @@ use super::text::{Directory, Text};
 use super::{KernelScheme, components, kept_flags, number, sys};
 use crate::file::{File, Object};
 use crate::io::anonymous_stat;
+use crate::namespace::Target;
 use crate::process::{self, Process, RESOURCES};
 use crate::scheme_handle::SchemeHandle;
 use crate::thread::Thread;
@@ -34,8 +35,22 @@ use ochre_abi::memory::{PROT_EXEC, PROT_READ, PROT_WRITE};
 use ochre_abi::process::*;
 use ochre_abi::{Errno, Result};
 
-const FILES: &[&str] =
-    &["status", "threads", "name", "limits", "maps", "fds", "fd", "exe", "cwd", "args", "env", "auxv", "mem"];
+const FILES: &[&str] = &[
+    "status",
+    "threads",
+    "name",
+    "limits",
+    "maps",
+    "fds",
+    "fd",
+    "exe",
+    "cwd",
+    "args",
+    "env",
+    "auxv",
+    "mem",
+    "namespace",
+];
 /// Column in which a mapping's name stands (Linux's show_map_vma).
 const NAME_COLUMN: usize = 73;
 
@@ -82,6 +97,7 @@ impl KernelScheme for Proc {
                 text.push_str(&sys::process_name(&process));
                 text.push('\n');
             }),
+            [b"namespace"] => Text::open(flags, |text| namespace(&process, text)),
             [b"limits"] => Text::open(flags, |text| limits(&process, text)),
             [b"maps"] => private().and_then(|()| Text::of(flags, || maps(&process))),
             [b"fds"] => private().and_then(|()| Text::open(flags, |text| descriptors(&process, text))),
@@ -113,6 +129,23 @@ impl KernelScheme for Proc {
             });
         }
         Ok(File::with_path(self.open(me, path, flags)?, kept_flags(flags), whole))
+    }
+}
+
+/// A line for each prefix of the process's namespace, shortest first: `PREFIX SCHEME/PATH`, both with odd bytes escaped.
+fn namespace(process: &Process, text: &mut String) {
+    let namespace = process.namespace();
+    let all: Vec<_> = namespace.prefixes.iter().collect();
+    for (prefix, target) in all.into_iter().rev() {
+        // Writing to a String cannot fail.
+        let _ = match target {
+            Target::Scheme(entry, below) => {
+                let slash = if below.is_empty() { "" } else { "/" };
+                let (prefix, name, below) = (prefix.escape_ascii(), entry.name.escape_ascii(), below.escape_ascii());
+                writeln!(text, "{prefix} {name}{slash}{below}")
+            }
+            Target::Schemes => writeln!(text, "{} *", prefix.escape_ascii()),
+        };
     }
 }
 

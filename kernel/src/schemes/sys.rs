@@ -1,5 +1,6 @@
 //! `/scheme/sys`: the state of the system as text, for people and for programs that debug and measure.
 
+use super::kmsg::Kmsg;
 use super::text::{Directory, Text};
 use super::{KernelScheme, SCHEMES, components};
 use crate::file::Object;
@@ -51,11 +52,13 @@ impl KernelScheme for Sys {
             _ if path.starts_with(b"acpi") => acpi(me, path, flags),
             b"" => Directory::open(
                 flags,
-                FILES
-                    .iter()
-                    .map(|(name, _)| (String::from(*name), false))
-                    .chain([("log".into(), false), ("acpi".into(), true)]),
+                FILES.iter().map(|(name, _)| (String::from(*name), false)).chain([
+                    ("kmsg".into(), false),
+                    ("log".into(), false),
+                    ("acpi".into(), true),
+                ]),
             ),
+            b"kmsg" => Kmsg::open(me, flags),
             b"log" => Text::of(flags, log::snapshot),
             _ => {
                 let (_, write) = FILES.iter().find(|(name, _)| name.as_bytes() == path).ok_or(Errno::ENOENT)?;

@@ -117,12 +117,19 @@ pub fn pids() -> Result<Vec<u32>> {
     Ok(pids)
 }
 
+/// The names of the schemes that somebody serves now.
+pub fn served() -> Vec<String> {
+    let schemes = read("/scheme/sys/scheme").unwrap_or_default();
+    let schemes = String::from_utf8_lossy(&schemes);
+    let name = |line: &str| line.split_once(" served ").map(|(name, _)| name.to_owned());
+    schemes.lines().filter_map(name).collect()
+}
+
 /// The controlling terminal of a session as ttyd tells it: device number, and foreground process group.
 ///
 /// ttyd is asked only while it is there, so that a dead one does not hold /proc up.
 pub fn terminal(sid: u32) -> Option<(u64, i64)> {
-    let schemes = read("/scheme/sys/scheme").ok()?;
-    if !String::from_utf8_lossy(&schemes).lines().any(|line| line.starts_with("tty served ")) {
+    if !served().iter().any(|name| name == "tty") {
         return None;
     }
     let text = read("/scheme/tty/sessions").ok()?;

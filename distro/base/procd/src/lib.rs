@@ -10,12 +10,14 @@
 //! | [`node`] | names: from a path to what it stands for |
 //! | [`kernel`] | the kernel's own words about processes and the system |
 //! | [`process`], [`status`], [`descriptors`] | texts of /proc/PID |
+//! | [`mounts`] | /proc/PID/mounts and mountinfo |
 //! | [`system`], [`cpu`] | texts of /proc itself |
 //! | [`server`] | the scheme |
 
 pub mod cpu;
 pub mod descriptors;
 pub mod kernel;
+pub mod mounts;
 pub mod node;
 pub mod process;
 pub mod server;

@@ -253,33 +253,6 @@ pub fn limits(kernel: &str) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The mounts that there are: source, place, type, options, and a device number for mountinfo.
-pub const MOUNTS: &[(&str, &str, &str, &str, &str)] = &[
-    ("root", "/", "tmpfs", "rw,relatime", "0:1"),
-    ("proc", "/proc", "proc", "rw,nosuid,nodev,noexec,relatime", "0:22"),
-];
-
-/// /proc/PID/mounts.
-pub fn mounts() -> Vec<u8> {
-    let lines =
-        MOUNTS.iter().map(|(source, place, kind, options, _)| format!("{source} {place} {kind} {options} 0 0\n"));
-    lines.collect::<String>().into_bytes()
-}
-
-/// /proc/PID/mountinfo.
-pub fn mountinfo() -> Vec<u8> {
-    let line = |(index, mount): (usize, &(&str, &str, &str, &str, &str))| {
-        let (source, place, kind, options, device) = mount;
-        // The first one is its own parent's only child.
-        format!(
-            "{} {} {device} / {place} {options} - {kind} {source} rw\n",
-            index + 20,
-            if index == 0 { 1 } else { 20 }
-        )
-    };
-    MOUNTS.iter().enumerate().map(line).collect::<String>().into_bytes()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

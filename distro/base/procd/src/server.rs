@@ -3,14 +3,14 @@
 use crate::kernel;
 use crate::node::{NAMESPACES, Node, Place, Walk, Walker, walk};
 use crate::process::{self, View};
-use crate::{descriptors, status, system};
+use crate::{descriptors, mounts, status, system};
 use ochre_scheme::abi::file::*;
 use ochre_scheme::{Answer, Errno, Op, Request, Result, Scheme};
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// The device number of /proc: what no other file system has.
-const DEVICE: u64 = 22;
+const DEVICE: u64 = mounts::PROC_DEVICE;
 /// The greatest part of a write that counts.
 const WRITE_MAX: usize = 4096;
 
@@ -255,8 +255,8 @@ fn file(place: Place, name: &str, request: &Request) -> Result<Vec<u8>> {
             kernel::of_process(place.pid, "limits").map(|text| process::limits(&String::from_utf8_lossy(&text)))
         }
         "maps" => kernel::of_process(place.pid, "maps"),
-        "mountinfo" => Ok(process::mountinfo()),
-        "mounts" => Ok(process::mounts()),
+        "mountinfo" => mounts::info(place.pid),
+        "mounts" => mounts::text(place.pid),
         // Nothing is chosen by scores when memory runs out.
         "oom_adj" | "oom_score" | "oom_score_adj" => Ok(b"0\n".to_vec()),
         "personality" => Ok(b"00000000\n".to_vec()),

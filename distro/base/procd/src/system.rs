@@ -20,13 +20,15 @@ pub fn text(path: &str) -> Result<Vec<u8>> {
         "cmdline" => kernel::read("/scheme/sys/cmdline"),
         "consoles" => words("ttyS0                -W- (EC p a)    4:64"),
         "cpuinfo" => Ok(cpu::info(kernel::system()?.number("cpus"))),
-        "devices" => words(
+        "devices" => words(&devices(
             "Character devices:\n  1 mem\n  4 ttyS\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:",
-        ),
-        "filesystems" => words("nodev\tproc\nnodev\ttmpfs\nnodev\tdevpts"),
+            &block_devices(),
+        )),
+        "filesystems" => words("nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tdevpts\n\tredoxfs"),
         "loadavg" => Ok(loadavg(&kernel::system()?)),
         "meminfo" => Ok(meminfo(&memory()?)),
-        "misc" | "swaps" | "partitions" => Ok(header(path)),
+        "partitions" => Ok(partitions(&block_devices()).into_bytes()),
+        "misc" | "swaps" => Ok(header(path)),
         "stat" => Ok(stat(&kernel::system()?)),
         "uptime" => Ok(uptime(&kernel::system()?)),
         "version" => words(&format!("Linux version {RELEASE} (ochre@ochre) (rustc, LLVM) {VERSION}")),
@@ -60,9 +62,64 @@ pub fn text(path: &str) -> Result<Vec<u8>> {
 fn header(path: &str) -> Vec<u8> {
     match path {
         "swaps" => b"Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n".to_vec(),
-        "partitions" => b"major minor  #blocks  name\n\n".to_vec(),
         _ => Vec::new(),
     }
+}
+
+/// A block device as devd knows it.
+struct Block {
+    name: String,
+    major: u32,
+    minor: u32,
+    /// Units of 512 bytes.
+    size: u64,
+}
+
+/// The block devices by their numbers; none while devd is not there.
+fn block_devices() -> Vec<Block> {
+    const FOLDER: &str = "/scheme/devd/sys/class/block";
+    if !kernel::served().iter().any(|name| name == "devd") {
+        return Vec::new();
+    }
+    let block = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        let text = |file: &str| std::fs::read_to_string(format!("{FOLDER}/{name}/{file}")).ok();
+        let numbers = text("dev")?;
+        let (major, minor) = numbers.trim_end().split_once(':')?;
+        let size = text("size")?.trim_end().parse().ok()?;
+        Some(Block { major: major.parse().ok()?, minor: minor.parse().ok()?, size, name: name.clone() })
+    };
+    let entries = std::fs::read_dir(FOLDER).into_iter().flatten().flatten();
+    let mut all: Vec<Block> = entries.filter_map(block).collect();
+    all.sort_by_key(|block| (block.major, block.minor));
+    all
+}
+
+/// /proc/partitions. Linux leaves out what has no size, such as drives without a medium.
+fn partitions(blocks: &[Block]) -> String {
+    let mut text = "major minor  #blocks  name\n\n".to_owned();
+    for Block { name, major, minor, size } in blocks.iter().filter(|block| block.size > 0) {
+        let _ = writeln!(text, "{major:4}  {minor:7} {:10} {name}", size / 2);
+    }
+    text
+}
+
+/// /proc/devices, from what it says of character devices.
+fn devices(characters: &str, blocks: &[Block]) -> String {
+    let mut text = characters.to_owned();
+    let mut majors: Vec<u32> = blocks.iter().map(|block| block.major).collect();
+    majors.dedup();
+    for major in majors {
+        let name = match major {
+            8 => "sd",
+            11 => "sr",
+            254 => "virtblk",
+            259 => "blkext",
+            _ => "block",
+        };
+        let _ = write!(text, "\n{major:3} {name}");
+    }
+    text
 }
 
 fn memory() -> Result<Table> {
@@ -205,6 +262,15 @@ mod tests {
         assert!(
             text.starts_with("MemTotal:           4000 kB\nMemFree:            2000 kB\nMemAvailable:       1600 kB\n")
         );
+    }
+
+    #[test]
+    fn disks() {
+        let block = |name: &str, major, minor, size| Block { name: name.into(), major, minor, size };
+        let blocks = [block("sr0", 11, 0, 0), block("vda", 254, 0, 2048), block("vda1", 254, 1, 1024)];
+        let expected = "major minor  #blocks  name\n\n 254        0       1024 vda\n 254        1        512 vda1\n";
+        assert_eq!(partitions(&blocks), expected);
+        assert_eq!(devices("Block devices:", &blocks), "Block devices:\n 11 sr\n254 virtblk");
     }
 
     #[test]

@@ -15,6 +15,7 @@ const ADDRESSES_MAX: usize = 512;
 /// A device, this driver's alone until the value is dropped or the process ends.
 #[derive(Debug)]
 pub struct Device {
+    name: String,
     handle: Client,
 }
 
@@ -34,7 +35,13 @@ pub struct Interrupt(OwnedFd);
 impl Device {
     /// Takes the device with a name of `/scheme/pci`, such as `00:02.0`. EBUSY: another driver has it; EACCES: not for root alone.
     pub fn take(name: &str) -> Result<Device> {
-        Ok(Device { handle: Client::open(&format!("/scheme/pci/{name}/driver"), O_RDWR)? })
+        let handle = Client::open(&format!("/scheme/pci/{name}/driver"), O_RDWR)?;
+        Ok(Device { name: name.to_owned(), handle })
+    }
+
+    /// Its name, as [`Self::take`] had it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// A copy of its configuration space: 4,096 bytes, or 256 where there are no more.

@@ -167,6 +167,8 @@ pub trait Pages: Send + Sync {
     fn addresses(&self, object: i32, number: u64, len: u64) -> Result<Vec<u64>>;
     /// The device does not touch it any more.
     fn release(&self, number: u64) -> Result<()>;
+    /// The PCI function that devd knows as the drives' parent, `00:05.0`.
+    fn function(&self) -> &str;
 }
 
 impl Pages for Device {
@@ -176,6 +178,10 @@ impl Pages for Device {
 
     fn release(&self, number: u64) -> Result<()> {
         Device::release(self, number)
+    }
+
+    fn function(&self) -> &str {
+        self.name()
     }
 }
 

@@ -1,5 +1,6 @@
 //! All disks of a driver, who has them open, and the memory that clients attached.
 
+use super::announce::Announcer;
 use super::drive::{Kind, Pages};
 use super::job::{Job, Reply, What};
 use super::unit::Unit;
@@ -18,6 +19,7 @@ pub struct Engine {
     state: Mutex<State>,
     /// For the watchdog, while nothing is under way.
     work: Condvar,
+    announcer: Mutex<Option<Announcer>>,
 }
 
 pub struct State {
@@ -87,12 +89,17 @@ impl Engine {
             next_object: 0,
             idle: false,
         };
-        Engine { state: Mutex::new(state), work: Condvar::new() }
+        Engine { state: Mutex::new(state), work: Condvar::new(), announcer: Mutex::new(None) }
     }
 
     /// The state. No lock is held while something is waited for.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who tells devd. Only held while devd is told, and never with the state.
+    pub fn announcer(&self) -> MutexGuard<'_, Option<Announcer>> {
+        self.announcer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Gives a unit a job.

@@ -1,8 +1,11 @@
 //! What is on a medium: whether there is one, and its partitions.
 
+use super::announce::Subject;
 use super::drive::Kind;
 use super::engine::Engine;
 use super::job::What;
+use crate::partition::Partition;
+use crate::table::content::content;
 use crate::table::{Media, scan};
 use ochre_scheme::{Errno, Result};
 use std::time::Duration;
@@ -55,7 +58,26 @@ impl Engine {
         for complaint in found?.complaints {
             eprintln!("{name}: {complaint}");
         }
+        self.announce(unit);
         Ok(())
+    }
+
+    /// Tells devd, if it is to be told, what a unit is and what is on it. Waits for the device.
+    pub fn announce(&self, unit: usize) {
+        let mut announcer = self.announcer();
+        let Some(announcer) = &mut *announcer else { return };
+        let (limits, table) = {
+            let state = self.state();
+            let (Some(own), Some((_, table))) = (state.units.get(unit), state.tables.get(unit)) else { return };
+            (own.limits.clone(), table.clone())
+        };
+        let size = limits.bytes;
+        let mut wire = Wire { engine: self, unit, size, logical: u64::from(limits.logical) };
+        let inside = |partition: &Partition| content(&mut wire, partition.start * 512, partition.sectors * 512);
+        let contents: Vec<_> = table.iter().map(inside).collect();
+        let partitions: Vec<_> = table.into_iter().zip(contents).collect();
+        let content = content(&mut wire, 0, size);
+        announcer.tell(&Subject { unit, limits: &limits, partitions: &partitions, content });
     }
 
     /// Makes sure that what is known of a drive's medium is so. ENOMEDIUM: there is none. Waits for the device.

@@ -4,8 +4,10 @@
 //! - `unit`: the requests of one disk, waiting and under way.
 //! - `engine`: all disks of a driver, and the memory that clients attached.
 //! - `front`: the scheme; `ioctl`: Linux's ioctls of block devices; `listing`: its directory.
+//! - `announce`: what devd is told.
 //! - `run`: threads: requests, interrupts, the watchdog.
 
+mod announce;
 mod drive;
 mod engine;
 mod front;

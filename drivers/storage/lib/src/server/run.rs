@@ -1,5 +1,6 @@
 //! The threads of a driver: one that serves requests, one for each interrupt, and the watchdog.
 
+use super::announce::Announcer;
 use super::drive::{BUFFER, BUFFERS, Drive, Memory, Pages};
 use super::engine::Engine;
 use super::front::Front;
@@ -27,6 +28,7 @@ pub fn serve(
     pages: Box<dyn Pages>,
     events: Events,
 ) -> Result<()> {
+    let function = pages.function().to_owned();
     let units = drives.into_iter().enumerate();
     let units: Result<Vec<Unit>> =
         units.map(|(n, (drive, memory))| Unit::new(format!("{name}/{n}"), drive, memory)).collect();
@@ -48,11 +50,14 @@ pub fn serve(
     let watching = engine.clone();
     std::thread::spawn(move || watching.watch());
     let count = engine.state().units.len();
+    *engine.announcer() = Announcer::new(name, &function);
     for unit in 0..count {
         let removable = engine.state().units[unit].limits.removable();
         let found = if removable { engine.check(unit) } else { engine.rescan(unit) };
         match found {
-            Ok(()) | Err(Errno::ENOMEDIUM) => {}
+            Ok(()) => {}
+            // A drive without a medium is a device, too.
+            Err(Errno::ENOMEDIUM) => engine.announce(unit),
             Err(error) => eprintln!("{name}/{unit}: partitions: {error}"),
         }
     }

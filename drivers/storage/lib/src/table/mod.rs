@@ -2,6 +2,7 @@
 //!
 //! Nothing in them is believed: an entry that leaves the medium, is empty or lies over another is left out, with a complaint for the log.
 
+pub mod content;
 mod gpt;
 mod mbr;
 #[cfg(test)]
