@@ -134,8 +134,8 @@ impl<S: Objects> FileServer<S> {
             Op::Write { position, append, len, .. } => return Ok(self.write(request, position, append, len)?),
             Op::Seek { offset, whence } => return Ok(self.seek(request.handle(), offset, whence)?),
             Op::Stat { flags } => {
-                let (ino, _, size) = self.fs.attributes(at(request), follow(flags), &caller)?;
-                let (attributes, allocated) = self.fs.refresh(ino)?;
+                let ino = self.fs.locate(at(request), follow(flags), &caller)?;
+                let (attributes, size, allocated) = self.fs.refresh(ino)?;
                 request.put_value(&stat(self.fs.store().device(), ino, &attributes, size, allocated))?;
             }
             Op::GetDents { position, len } => return Ok(self.list(request, position, len)?),

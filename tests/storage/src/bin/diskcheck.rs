@@ -58,7 +58,7 @@ fn buses() -> Result<()> {
 
 /// The driver, though it was started again, can open nothing, and has the right to physical addresses alone.
 fn confined() -> Result<()> {
-    let status = std::fs::read_to_string(format!("/scheme/proc/{}/status", pid_of("virtio-blkd")?))?;
+    let status = std::fs::read_to_string(format!("/scheme/proc/{}/status", pid_of(driver())?))?;
     let has = |wanted: &str| status.lines().any(|line| line == wanted);
     check(has(&format!("rights {RIGHT_DEVICE}")), format!("a driver's rights:\n{status}"))?;
     check(has("prefixes 0"), format!("a driver's namespace:\n{status}"))
@@ -132,10 +132,14 @@ fn read_only() -> Result<()> {
     check(got == Err(Some(Errno::EROFS.0)), format!("{got:?}"))
 }
 
+/// The program that drives the disk.
+fn driver() -> &'static str {
+    if scheme().contains("virtio") { "virtio-blkd" } else { "ahcid" }
+}
+
 /// The driver is killed while eight threads write and read: they do not notice.
 fn kill() -> Result<()> {
     let disk = Disk::open(&path(), WORKERS * SHARE as u64)?;
-    let driver = if scheme().contains("virtio") { "virtio-blkd" } else { "ahcid" };
     let sectors = disk.info()?.sectors;
     let memory = Mapping::new(disk.memory(), 0, WORKERS as usize * SHARE)?;
     let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -154,7 +158,7 @@ fn kill() -> Result<()> {
                 while done.load(Ordering::Relaxed) < before + 20 && !worker.is_finished() {
                     std::thread::yield_now();
                 }
-                let (pid, old) = (pid_of(driver)?, File::open(path())?);
+                let (pid, old) = (pid_of(driver())?, File::open(path())?);
                 let begin = Instant::now();
                 syscall::kill(pid, SIGKILL)?;
                 // Until it is dead it may still answer.

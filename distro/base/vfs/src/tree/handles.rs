@@ -254,13 +254,7 @@ impl<S: Store> Fs<S> {
 
     /// Bytes of a file; of a symbolic link, its target's; else 0.
     pub fn size(&self, ino: Ino) -> Result<u64> {
-        let node = self.node(ino)?;
-        Ok(match &node.kind {
-            Kind::File(Some(data)) => self.store.size(data),
-            Kind::File(None) => node.size,
-            Kind::Symlink(target) => target.len() as u64,
-            _ => 0,
-        })
+        Ok(self.node(ino)?.size(&self.store))
     }
 
     /// read(2) and pread(2).
@@ -393,11 +387,11 @@ impl<S: Store> Fs<S> {
     }
 
     /// A file's attributes with times that follow what was written without asking, and the bytes of memory it takes.
-    pub fn refresh(&mut self, ino: Ino) -> Result<(Attributes, u64)> {
-        let size = self.size(ino)?;
-        let settled = !self.unsaved.contains(&ino);
+    pub fn refresh(&mut self, ino: Ino) -> Result<(Attributes, u64, u64)> {
+        let settled = !self.backed || !self.unsaved.contains(&ino);
         let Self { store, nodes, .. } = self;
         let node = nodes.get_mut(ino).ok_or(Errno::ENOENT)?;
+        let size = node.size(store);
         let mut allocated = size.next_multiple_of(4096);
         let mut modified = None;
         if let Kind::File(Some(data)) = &mut node.kind
@@ -414,12 +408,11 @@ impl<S: Store> Fs<S> {
         } else if let Some(volume) = store.volume() {
             allocated = volume.attributes(ino)?.blocks * 512;
         }
-        if let Some(time) = modified {
-            let attributes = self.attributes_mut(ino)?;
-            attributes.mtime = time;
-            attributes.ctime = time;
-        }
-        Ok((self.node(ino)?.attributes, allocated))
+        let Some(time) = modified else { return Ok((node.attributes, size, allocated)) };
+        let attributes = self.attributes_mut(ino)?;
+        attributes.mtime = time;
+        attributes.ctime = time;
+        Ok((*attributes, size, allocated))
     }
 
     /// SEEK_DATA, or SEEK_HOLE with `hole`: ENXIO behind the end or if there are no more data.

@@ -368,9 +368,13 @@ impl<S: Store> Fs<S> {
 
     /// stat(2) and fstat(2) (an empty path): number, attributes, size.
     pub fn attributes(&mut self, at: At<'_>, follow: bool, caller: &Caller) -> Outcome<(Ino, Attributes, u64)> {
-        let last = if follow { Last::Follow } else { Last::Keep };
-        let ino = self.find(&at, last, caller)?;
+        let ino = self.locate(at, follow, caller)?;
         Ok((ino, self.node(ino)?.attributes, self.size(ino)?))
+    }
+
+    /// What a path or a handle leads to.
+    pub fn locate(&mut self, at: At<'_>, follow: bool, caller: &Caller) -> Outcome<Ino> {
+        self.find(&at, if follow { Last::Follow } else { Last::Keep }, caller)
     }
 
     /// access(2): the bits of `wanted` are R_OK, W_OK, X_OK.

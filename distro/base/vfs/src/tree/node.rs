@@ -114,6 +114,16 @@ impl<D> Node<D> {
         super::NODE_COST + target as u64 + self.xattrs.as_ref().map_or(0, |xattrs| xattrs.cost())
     }
 
+    /// Its size in bytes; 0 for a directory and special nodes.
+    pub fn size<S: super::Store<Data = D>>(&self, store: &S) -> u64 {
+        match &self.kind {
+            Kind::File(Some(data)) => store.size(data),
+            Kind::File(None) => self.size,
+            Kind::Symlink(target) => target.len() as u64,
+            _ => 0,
+        }
+    }
+
     pub fn directory(&self) -> Option<&Directory> {
         match &self.kind {
             Kind::Directory(directory) => Some(directory),
