@@ -38,7 +38,7 @@ pub(crate) fn send_resched(cpu: usize) {
 }
 
 /// Starts all CPUs that the MADT lists, up to [`MAX_CPUS`], one after the other, and returns when they are up. One that
-/// does not answer within 100 ms is left out, with a log line. Does nothing the second time.
+/// does not answer within a second is left out, with a log line. Does nothing the second time.
 pub(crate) fn start_others() {
     static STARTED: AtomicBool = AtomicBool::new(false);
     if STARTED.swap(true, Ordering::AcqRel) {
@@ -105,7 +105,7 @@ fn start(apic_id: u32, page: u8) -> bool {
     apic::send_startup(apic_id, page);
     if !arrived_within(1_000_000) {
         apic::send_startup(apic_id, page);
-        if !arrived_within(100_000_000) {
+        if !arrived_within(1_000_000_000) {
             // Were it to wake up later, it must not find the next one's stack.
             apic::send_init(apic_id);
             return false;

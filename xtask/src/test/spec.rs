@@ -72,6 +72,9 @@ pub struct Spec {
     /// After so many seconds the test has failed.
     #[serde(default = "minutes")]
     pub timeout: u64,
+    /// No other machine runs meanwhile: it holds times of this host's clock against limits.
+    #[serde(default)]
+    pub alone: bool,
     /// Runs only with `--long`.
     #[serde(default)]
     pub long: bool,

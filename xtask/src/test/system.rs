@@ -22,7 +22,7 @@ use clap::ValueEnum;
 use regex_lite::Regex;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 /// How many machines run at a time.
@@ -51,11 +51,18 @@ pub fn run(workspace: &Workspace, args: &TestArgs, tally: &mut Tally) -> Result<
     queue.reverse();
     let queue = Mutex::new(queue);
     let tally = Mutex::new(tally);
+    let host = RwLock::new(());
     std::thread::scope(|scope| {
         for _ in 0..AT_A_TIME {
             scope.spawn(|| {
                 loop {
                     let Some(spec) = queue.lock().unwrap_or_else(PoisonError::into_inner).pop() else { return };
+                    let (_shared, _alone);
+                    if spec.alone {
+                        _alone = host.write().unwrap_or_else(PoisonError::into_inner);
+                    } else {
+                        _shared = host.read().unwrap_or_else(PoisonError::into_inner);
+                    }
                     let begin = Instant::now();
                     let result = one(workspace, &spec, &systems[&built::key(&spec)]);
                     let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);

@@ -134,7 +134,11 @@ impl<S: Objects> FileServer<S> {
             Op::Write { position, append, len, .. } => return Ok(self.write(request, position, append, len)?),
             Op::Seek { offset, whence } => return Ok(self.seek(request.handle(), offset, whence)?),
             Op::Stat { flags } => {
-                let ino = self.fs.locate(at(request), follow(flags), &caller)?;
+                let ino = match request.handle() {
+                    // fstat(2): nothing has to be walked.
+                    handle if handle != 0 && request.payload().is_empty() => self.fs.ino(handle)?,
+                    _ => self.fs.locate(at(request), follow(flags), &caller)?,
+                };
                 let (attributes, size, allocated) = self.fs.refresh(ino)?;
                 request.put_value(&stat(self.fs.store().device(), ino, &attributes, size, allocated))?;
             }
