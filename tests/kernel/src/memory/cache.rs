@@ -97,6 +97,9 @@ fn limit() -> Result {
         (0..10).for_each(|page| view.set(page * PAGE, 77));
         u64::from((10..20).any(|page| syscall::pwrite(fd, &[78], (page * PAGE) as u64) != Ok(1)))
     })?;
+    // Nothing is written back until the kernel says that the writer waits: so it meets the limit however the two are scheduled.
+    eventually(|| Ok(store.full.load(SeqCst) > 0))?;
+    same!(exited(writer)?, None);
     let mut ended = None;
     eventually(|| {
         // A page may be taken between its fault and the write, and is then dirty once more: their number says nothing.
@@ -106,7 +109,6 @@ fn limit() -> Result {
     })?;
     same!(ended, Some((1, 0)));
     store.write_back()?;
-    holds!(store.full.load(SeqCst) > 0);
     let bytes = store.bytes();
     same!((bytes[9 * PAGE], bytes[19 * PAGE]), (77, 78));
     drop(bytes);
