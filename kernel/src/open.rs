@@ -12,7 +12,7 @@ use alloc::borrow::Cow;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use ochre_abi::call::{self as abi, CallArgs, PathPair, Window};
-use ochre_abi::file::{AT_EMPTY_PATH, O_CLOEXEC, O_PATH, O_RDONLY};
+use ochre_abi::file::{AT_EMPTY_PATH, O_CLOEXEC, O_EXCL, O_PATH, O_RDONLY};
 use ochre_abi::{Errno, Result};
 use ochre_logic::path;
 
@@ -164,9 +164,11 @@ pub fn open(me: &Arc<Thread>, dirfd: i32, given: &[u8], flags: u32, mode: u32) -
                 input: Input::Kernel(&resolved.rest),
                 ..Call::plain(abi::OP_OPEN, resolved.handle, [u64::from(flags), u64::from(mode), 0])
             };
-            match call::call(me, &port, what)? {
-                Answer::Redirect(elsewhere) => redirected(me, &resolved.whole, elsewhere)?,
-                answer => return scheme_handle::file_of(answer, flags, Some(path::normalize(&resolved.whole))),
+            match call::call(me, &port, what) {
+                Err(Errno::EIO) if outlived(&port, resolved.handle) && flags & O_EXCL == 0 => continue,
+                Err(error) => return Err(error),
+                Ok(Answer::Redirect(elsewhere)) => redirected(me, &resolved.whole, elsewhere)?,
+                Ok(answer) => return scheme_handle::file_of(answer, flags, Some(path::normalize(&resolved.whole))),
             }
         };
         next = Some(elsewhere);
@@ -180,6 +182,16 @@ pub fn openat(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
     let flags = a[3] as u32;
     let file = open(me, a[0] as i32, &given, flags, a[4] as u32)?;
     Ok(me.process.install(file, flags & O_CLOEXEC != 0)? as usize)
+}
+
+/// The server died, and the path starts at no handle of its own: the next one of the name can be asked the same, if asking twice does no harm.
+fn outlived(port: &Arc<Port>, handle: u64) -> bool {
+    handle == 0 && port.is_dead()
+}
+
+/// The operation changes nothing.
+fn only_asks(op: u16) -> bool {
+    matches!(op, abi::OP_STAT | abi::OP_ACCESS | abi::OP_READLINK | abi::OP_STATFS)
 }
 
 /// PATH_CALL.
@@ -224,10 +236,12 @@ pub fn path_call(me: &Arc<Thread>, a: &[u64; 6]) -> Result<usize> {
                 files: read_files(me, &args)?,
                 repeats: false,
             };
-            match call::call(me, &port, what)? {
-                Answer::Value(value, _) => return Ok(value),
-                Answer::Redirect(elsewhere) => redirected(me, &resolved.whole, elsewhere)?,
-                answer => return Ok(scheme_handle::install(me, answer, O_CLOEXEC, None)? as usize),
+            match call::call(me, &port, what) {
+                Err(Errno::EIO) if outlived(&port, resolved.handle) && only_asks(op) => continue,
+                Err(error) => return Err(error),
+                Ok(Answer::Value(value, _)) => return Ok(value),
+                Ok(Answer::Redirect(elsewhere)) => redirected(me, &resolved.whole, elsewhere)?,
+                Ok(answer) => return Ok(scheme_handle::install(me, answer, O_CLOEXEC, None)? as usize),
             }
         };
         given = elsewhere;

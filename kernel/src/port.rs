@@ -436,18 +436,19 @@ impl Port {
 
     /// The server is gone for good: its callers get EIO, its handles hang up, its names are free.
     fn shut_down(&self) {
+        // First the names: who finds the port dead looks for the name's next server, and must not find this one again.
+        let schemes = core::mem::take(&mut self.inner.lock().schemes);
+        for entry in schemes {
+            entry.server_gone(self);
+        }
         let mut inner = self.inner.lock();
         inner.state = State::Dead;
         inner.incarnation += 1;
-        let schemes = core::mem::take(&mut inner.schemes);
         let handles = core::mem::take(&mut inner.handles);
         let parked = core::mem::take(&mut inner.parked);
         let objects = core::mem::take(&mut inner.objects);
         let (callers, receivers) = inner.disband();
         drop(inner);
-        for entry in schemes {
-            entry.server_gone(self);
-        }
         send_away(callers, receivers);
         self.slot_freed.wake_all();
         for handle in handles.into_values().filter_map(|h| h.upgrade()) {
