@@ -2,6 +2,7 @@
 
 use super::announce::Announcer;
 use super::drive::{Kind, Pages};
+use super::identity::Identity;
 use super::job::{Job, Reply, What};
 use super::unit::Unit;
 use crate::partition::Partition;
@@ -160,8 +161,24 @@ impl State {
     /// Adds a handle; its number.
     pub fn open(&mut self, handle: Handle) -> u64 {
         self.next_handle += 1;
-        self.handles.insert(self.next_handle, handle);
-        self.next_handle
+        let number = Identity::of(&handle).number(self.next_handle);
+        self.handles.insert(number, handle);
+        number
+    }
+
+    /// Goes on with a handle of a driver that died. Errors of [`State::find`]: what it was is no more.
+    pub fn adopt(&mut self, number: u64) -> Result<()> {
+        let (identity, count) = Identity::parse(number);
+        let handle = match identity {
+            Identity::Root => Handle::Root,
+            Identity::Text => Handle::Text(self.partitions().into_bytes().into()),
+            Identity::Disk { unit, partition, write, exclusive, path, flags } => {
+                Handle::Disk(Opened { path, flags, ..self.find(unit, partition, write, exclusive)? })
+            }
+        };
+        self.next_handle = self.next_handle.max(count);
+        self.handles.insert(number, handle);
+        Ok(())
     }
 
     /// Forgets a handle, and what was attached to it.

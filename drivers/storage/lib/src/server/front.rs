@@ -8,7 +8,7 @@ use crate::protocol::{ATTACH, ATTACH_MAX, DETACH, DISCARD, INFO, TRANSFER, Trans
 use ochre_scheme::abi::file::{
     O_ACCMODE, O_CREAT, O_DIRECTORY, O_EXCL, O_NONBLOCK, O_PATH, O_RDONLY, S_IFBLK, S_IFDIR, S_IFREG, SEEK_END, Stat,
 };
-use ochre_scheme::{Answer, Errno, Op, Request, Result, Scheme};
+use ochre_scheme::{Answer, Errno, Op, Port, Request, Result, Scheme};
 use std::sync::{Arc, MutexGuard};
 
 /// Status flags of open(2), as on x86.
@@ -18,8 +18,8 @@ const O_DIRECT: u32 = 0o40000;
 const DISK: u32 = 6;
 const CDROM: u32 = 24;
 
-/// The scheme of all of a driver's disks.
-pub struct Front(pub Arc<Engine>);
+/// The scheme of all of a driver's disks, and the port at which it is served.
+pub struct Front(pub Arc<Engine>, pub Port);
 
 impl Front {
     /// Whether a caller may open a unit.
@@ -62,7 +62,7 @@ impl Front {
             let mut state = engine.state();
             let mut opened = state.find(unit, partition, write, exclusive).map_err(missing)?;
             opened.flags = flags;
-            Ok(Answer::opened(state.open(Handle::Disk(opened))).seekable())
+            Ok(Answer::opened(state.open(Handle::Disk(opened))).seekable().repeatable())
         };
         if !removable {
             return open();
@@ -192,6 +192,8 @@ impl Scheme for Front {
 
     fn close(&mut self, handle: u64) {
         self.0.state().close(handle);
+        // Most have attached nothing.
+        let _ = self.1.unpark(handle);
     }
 
     fn read(&mut self, request: &mut Request, position: Option<u64>, len: usize) -> Result<Answer> {
@@ -255,8 +257,10 @@ impl Scheme for Front {
                     return Err(Errno::EINVAL);
                 }
                 let object = request.take_fd(0)?;
+                self.0.state().opened(request.handle())?;
+                // A successor knows by this that the handle had memory, whose addresses are gone: its client opens anew.
+                self.1.park(request.handle(), object.get())?;
                 let mut state = self.0.state();
-                state.opened(request.handle())?;
                 state.attach(request.handle(), object.get(), len).map(|number| Answer::value(number as usize))
             }
             Op::Private { op: DETACH, args: [number, ..] } => {

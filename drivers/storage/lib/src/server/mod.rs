@@ -4,6 +4,7 @@
 //! - `unit`: the requests of one disk, waiting and under way.
 //! - `engine`: all disks of a driver, and the memory that clients attached.
 //! - `front`: the scheme; `ioctl`: Linux's ioctls of block devices; `listing`: its directory.
+//! - `identity`: what a handle's number says, so that a driver goes on with the handles of one that died.
 //! - `announce`: what devd is told.
 //! - `run`: threads: requests, interrupts, the watchdog.
 
@@ -11,6 +12,7 @@ mod announce;
 mod drive;
 mod engine;
 mod front;
+mod identity;
 mod ioctl;
 mod job;
 mod listing;

@@ -7,7 +7,7 @@ use super::front::Front;
 use super::unit::Unit;
 use ochre_pci::Interrupt;
 use ochre_scheme::abi::process::RIGHT_DEVICE;
-use ochre_scheme::{Errno, Result, Server, confine};
+use ochre_scheme::{Errno, Inheritance, Port, Result, Server, confine};
 use std::sync::Arc;
 
 /// Bytes of the memory that each drive needs ([`Memory`]).
@@ -61,11 +61,34 @@ pub fn serve(
             Err(error) => eprintln!("{name}/{unit}: partitions: {error}"),
         }
     }
-    let mut server = Server::register(name)?;
+    let (mut server, inheritance) = Server::register_keeping(name)?;
+    take_over(name, &engine, &server.port(), &inheritance);
     ochre_scheme::ready();
     // The device is at hand, the interrupts are. Left is the right to the physical addresses of clients' memory.
     confine(RIGHT_DEVICE)?;
-    server.run(&mut Front(engine))
+    let port = server.port();
+    server.run(&mut Front(engine, port))
+}
+
+/// Goes on with the handles of a driver that died, but those whose clients had attached memory: these open anew, which tells them that
+/// what was under way did not happen.
+fn take_over(name: &str, engine: &Engine, port: &Port, inheritance: &Inheritance) {
+    let (handles, parked) = match (inheritance.handle_ids(), inheritance.parked()) {
+        (Ok(handles), Ok(parked)) => (handles, parked),
+        (Err(error), _) | (_, Err(error)) => return eprintln!("{name}: what is open: {error}"),
+    };
+    let attached = |handle: u64| parked.iter().any(|(key, _)| *key == handle);
+    let mut state = engine.state();
+    for handle in handles {
+        if attached(handle) || state.adopt(handle).is_err() {
+            // One that was closed meanwhile needs no dropping.
+            let _ = port.drop_handle(handle);
+        }
+    }
+    drop(state);
+    for (key, _) in &parked {
+        let _ = port.unpark(*key);
+    }
 }
 
 fn wait_for(name: &str, interrupt: Interrupt, mut then: impl FnMut() + Send + 'static) {
