@@ -163,9 +163,12 @@ impl SchemeHandle {
     fn call(&self, what: Call<'_>) -> Result<(usize, [u64; 3])> {
         self.alive()?;
         let me = thread::current();
-        match call::call(&me, &self.port, what)? {
-            Answer::Value(value, args) => Ok((value, args)),
-            answer => Ok((install(&me, answer, 0, None)? as usize, [0; 3])),
+        match call::call(&me, &self.port, what) {
+            Ok(Answer::Value(value, args)) => Ok((value, args)),
+            Ok(answer) => Ok((install(&me, answer, 0, None)? as usize, [0; 3])),
+            // Dropped by a new server while the call waited for it, which therefore knows of no such handle.
+            Err(_) if self.dead.load(SeqCst) => Err(Errno::EIO),
+            Err(error) => Err(error),
         }
     }
 

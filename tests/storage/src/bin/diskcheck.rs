@@ -161,9 +161,11 @@ fn kill() -> Result<()> {
                 let (pid, old) = (pid_of(driver())?, File::open(path())?);
                 let begin = Instant::now();
                 syscall::kill(pid, SIGKILL)?;
-                // Until it is dead it may still answer.
-                while old.read_at(&mut [0; 512], 0).is_ok() {}
-                // This waits until the successor serves the name.
+                // Its handle goes on: it answers as long as it lives, and then its successor does.
+                while syscall::kill(pid, 0).is_ok() {
+                    old.read_exact_at(&mut [0; 512], 0)?;
+                }
+                old.read_exact_at(&mut [0; 512], 0)?;
                 File::open(path())?.read_exact(&mut [0; 512])?;
                 let took = begin.elapsed();
                 println!("back after {} ms", took.as_millis());
