@@ -127,9 +127,9 @@ fn late() -> Result {
         Ok(!requests.is_empty())
     })?;
     // The old bytes are on their way; the file loses and gets back the part that they are of.
+    store.bytes()[10 * PAGE..].fill(0);
     store.truncate(10 * PAGE)?;
     store.truncate(64 * PAGE)?;
-    store.bytes()[10 * PAGE..].fill(0);
     store.hold(false);
     let read = reader.join().map_err(|_| "the reader panicked")?;
     // It was asked before the truncation and may see either its end or the zeroes after it.

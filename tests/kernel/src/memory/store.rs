@@ -263,10 +263,11 @@ fn handle(store: &Shared, slot: &mut Slot, held: &mut Vec<(Request, Vec<u8>)>) -
     let value = |result: i64| Completion { tag: request.tag, result };
     Ok(match request.op {
         OP_PAGE_IN => {
+            // What is stored now is the answer, also if it changes as soon as the request is seen.
+            held.push((request, store.stored(second as usize, third as usize)));
             let mut requests = store.requests.lock().unwrap_or_else(PoisonError::into_inner);
             requests.push((second as usize, third as usize));
             drop(requests);
-            held.push((request, store.stored(second as usize, third as usize)));
             value(0)
         }
         OP_DIRTY => {
