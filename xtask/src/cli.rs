@@ -187,7 +187,9 @@ pub struct ExecArgs {
     #[arg(long)]
     pub console: bool,
     /// Run the same command on Debian's Linux kernel and C library, in the same virtual machine
-    #[arg(long, conflicts_with = "iso")]
+    ///
+    /// Our own programs only; with --root, whatever the medium, all of the image's files, on ext4 on a virtio disk, with Debian's udev.
+    #[arg(long, conflicts_with_all = ["iso", "bios", "uefi"])]
     pub linux: bool,
     /// With --linux: use our C library, over Linux's system calls, instead of Debian's
     #[arg(long, requires = "linux")]

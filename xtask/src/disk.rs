@@ -29,7 +29,6 @@ pub fn make(out: &Path, kind: FileSystem, files: &[(&str, PathBuf)], free: u64) 
             root::make(out, &files.iter().map(item).collect(), free, 0, Uuid::from_u128(1))
         }
         FileSystem::Ext4 => {
-            host::ensure(&[EXT4])?;
             let tree = out.with_extension("tree");
             let problem = || format!("cannot make {}", out.display());
             std::fs::create_dir_all(&tree).with_context(problem)?;
@@ -37,15 +36,21 @@ pub fn make(out: &Path, kind: FileSystem, files: &[(&str, PathBuf)], free: u64) 
             for (name, file) in files {
                 bytes += std::fs::copy(file, tree.join(name)).with_context(problem)?;
             }
-            // A tenth for its tables, and a journal.
-            let size = ((bytes + free) / 10 * 11 + (64 << 20)).next_multiple_of(1 << 20);
-            File::create(out).and_then(|file| file.set_len(size)).with_context(problem)?;
-            let mut mkfs = process::command("/usr/sbin/mkfs.ext4");
-            mkfs.args(["-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d"])
-                .arg(&tree)
-                .arg(out);
-            process::output(&mut mkfs)?;
+            ext4(out, &tree, bytes + free)?;
             std::fs::remove_dir_all(&tree).with_context(problem)
         }
     }
+}
+
+/// Makes the disk `out` for Linux with the files of the folder `tree`, and `room` bytes for them and others.
+pub fn ext4(out: &Path, tree: &Path, room: u64) -> Result<()> {
+    host::ensure(&[EXT4])?;
+    // A tenth for its tables, and a journal.
+    let size = (room / 10 * 11 + (64 << 20)).next_multiple_of(1 << 20);
+    let made = File::create(out).and_then(|file| file.set_len(size));
+    made.with_context(|| format!("cannot make {}", out.display()))?;
+    let mut mkfs = process::command("/usr/sbin/mkfs.ext4");
+    mkfs.args(["-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d"]).arg(tree).arg(out);
+    process::output(&mut mkfs)?;
+    Ok(())
 }

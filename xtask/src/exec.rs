@@ -28,7 +28,10 @@ pub fn exec(workspace: &Workspace, args: &ExecArgs) -> Result<i32> {
     }
     let scratch = Scratch::new(workspace)?;
     let put = args.put.as_deref();
-    let (boot, mut symboliser) = if args.linux {
+    let (boot, mut symboliser) = if args.linux && args.machine.root.is_some() {
+        let start = linux::rooted::boot(workspace, &args.machine.config, put, &args.command, scratch.path())?;
+        (start, Symboliser::new(None, &programs::files(workspace, &args.machine.config)?))
+    } else if args.linux {
         let programs = programs::files(workspace, &args.machine.config)?;
         let libc = if args.relibc { Some(libc::build(workspace, Backend::Linux)?) } else { None };
         let guest = Guest {

@@ -15,6 +15,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+pub mod rooted;
+
 /// The package that depends on the current kernel's.
 const KERNEL: &str = "linux-image-amd64";
 
@@ -47,7 +49,7 @@ pub struct Guest<'a> {
 /// Where a disk's file system is mounted.
 pub const DISK: &str = "/mnt/disk";
 
-/// The modules that it takes, in the order in which they can be loaded.
+/// The modules that a disk takes, in the order in which they can be loaded.
 const MODULES: &[&str] = &[
     "drivers/virtio/virtio_ring",
     "drivers/virtio/virtio",
@@ -102,7 +104,7 @@ pub fn boot(workspace: &Workspace, guest: &Guest, dir: &Path) -> Result<Boot> {
     if guest.disk {
         archive.directory(DISK.trim_start_matches('/'), 0o755)?;
         archive.directory("modules", 0o755)?;
-        let dir = modules(workspace, &version)?;
+        let dir = modules(workspace, &version, "modules", MODULES)?;
         for (module, number) in MODULES.iter().zip(10..) {
             let name = module.rsplit('/').next().unwrap_or(module);
             file_entry(&mut archive, &format!("modules/{number}-{name}"), &dir.join(format!("{module}.ko")))?;
@@ -131,11 +133,11 @@ fn kernel(workspace: &Workspace) -> Result<(PathBuf, String)> {
     Ok((boot.join(format!("vmlinuz-{version}")), version.to_owned()))
 }
 
-/// The folder of its modules.
-fn modules(workspace: &Workspace, version: &str) -> Result<PathBuf> {
-    let members: Vec<String> = MODULES.iter().map(|module| format!("./lib/modules/*/kernel/{module}.ko")).collect();
+/// The folder of its modules; these of them are there. `part` is what the list is called.
+fn modules(workspace: &Workspace, version: &str, part: &str, list: &[&str]) -> Result<PathBuf> {
+    let members: Vec<String> = list.iter().map(|module| format!("./lib/modules/*/kernel/{module}.ko")).collect();
     let members: Vec<&str> = members.iter().map(String::as_str).collect();
-    let package = debian::unpacked_part(workspace, &format!("linux-image-{version}"), "modules", &members)?;
+    let package = debian::unpacked_part(workspace, &format!("linux-image-{version}"), part, &members)?;
     Ok(package.join(format!("lib/modules/{version}/kernel")))
 }
 

@@ -52,10 +52,15 @@ impl Stamp {
     }
 
     fn path(&self) -> PathBuf {
-        let mut name = self.output.as_os_str().to_owned();
-        name.push(".stamp");
-        name.into()
+        path_of(&self.output)
     }
+}
+
+/// The file with the stamp of `output`: an input of what is made from a whole folder that has one.
+pub fn path_of(output: &Path) -> PathBuf {
+    let mut name = output.as_os_str().to_owned();
+    name.push(".stamp");
+    name.into()
 }
 
 #[cfg(test)]
