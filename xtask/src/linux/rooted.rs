@@ -88,7 +88,10 @@ pub fn boot(workspace: &Workspace, config: &str, put: Option<&Path>, command: &[
 /// The disk with the image's files.
 fn root(workspace: &Workspace, config: &str) -> Result<PathBuf> {
     let tree = tree::build(workspace, config, CLibrary::Glibc)?;
-    ensure!(tree.join(UDEVD).symlink_metadata().is_ok(), "the image {config} has no Debian package udev, without which Linux has no devices");
+    ensure!(
+        tree.join(UDEVD).symlink_metadata().is_ok(),
+        "the image {config} has no Debian package udev, without which Linux has no devices"
+    );
     let out = workspace.target_dir("root")?.join(format!("{config}.ext4"));
     let mut stamp = Stamp::new(&out);
     stamp.file(&stamp::path_of(&tree))?;
